@@ -1,0 +1,150 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// A target is a dependency boundary: what it may import is listed here and nowhere else, and
+// `swift build --explicit-target-dependency-import-check error` (in deploy/test) keeps it so.
+// Arrows point down only: pushgate -> edges (HTTP, MQTT, vendors, storage) -> PushCore -> PushCredentials.
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let jwtKit = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioFoundation = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
+let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let swiftASN1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
+let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
+
+let package = Package(
+    name: "pushgate",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "pushgate", targets: ["pushgate"]),
+        .library(name: "PushGateBrokerPlugin", type: .dynamic, targets: ["BrokerPlugin"]),
+        .library(name: "PushGateClient", targets: ["PushGateClient"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.3.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML", "Logging"]),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),
+    ],
+    targets: [
+        // C libraries, as Debian ships them.
+        .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
+        .systemLibrary(name: "CMosquittoBroker", providers: [.apt(["mosquitto-dev"])]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+
+        // Leaves: credentials (shared with the broker plugin), the MQTT client, the embedded schema.
+        .target(name: "PushCredentials", dependencies: ["CZlib", crypto]),
+        .target(name: "MosquittoClient", dependencies: ["CMosquitto"]),
+        .target(name: "BrokerControl"),
+        .target(
+            name: "Migrations", path: "Migrations",
+            resources: [.embedInCode("sqlite")]),
+
+        // The rules.
+        .target(name: "PushCore", dependencies: ["PushCredentials", crypto, deque, logging]),
+
+        // The edges.
+        .target(name: "PushStorage", dependencies: ["PushCore", "Migrations", crypto, grdb, logging]),
+        .target(
+            name: "PushHTTP",
+            dependencies: ["PushCore", hummingbird, hummingbirdTLS, httpTypes, logging, nioCore, nioSSL]),
+        .target(
+            name: "PushMQTT",
+            dependencies: [
+                "PushCore", "PushCredentials", "BrokerControl", "MosquittoClient", crypto, deque, logging,
+                serviceLifecycle, subprocess,
+            ]),
+        .target(
+            name: "PushVendors",
+            dependencies: [
+                "PushCore", asyncHTTPClient, crypto, jwtKit, logging, nioCore, nioFoundation, nioHTTP1, nioSSL,
+            ]),
+
+        // Loaded by Mosquitto. `-static-stdlib` and the three libraries put the whole Swift runtime into the
+        // plugin: the broker's user can read neither the toolchain nor the build folder.
+        .target(
+            name: "BrokerPlugin", dependencies: ["BrokerControl", "PushCredentials", "CMosquittoBroker", crypto],
+            linkerSettings: [
+                .unsafeFlags([
+                    "-static-stdlib", "-Xlinker", "-l_FoundationCollections", "-Xlinker", "-l_FoundationCShims",
+                    "-Xlinker", "-lswiftSynchronization",
+                ])
+            ]),
+
+        // What lives on the other side of the wire.
+        .target(name: "PushGateClient", dependencies: ["MosquittoClient", asyncHTTPClient, nioCore, nioFoundation]),
+        .target(
+            name: "PushSimulators",
+            dependencies: [
+                "PushGateClient", crypto, cryptoExtras, logging, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, nioSSL,
+                swiftASN1, x509,
+            ]),
+
+        .executableTarget(
+            name: "pushgate",
+            dependencies: [
+                "PushCore", "PushStorage", "PushHTTP", "PushMQTT", "PushVendors", "PushGateClient", "PushSimulators",
+                "PushCredentials", argumentParser, asyncHTTPClient, configuration, logging, serviceLifecycle, unixSignals,
+            ]),
+        // Tests: a suite per room, GatewayTests for whole stories.
+        .target(name: "PushTestSupport", dependencies: ["PushCore"], path: "Tests/PushTestSupport"),
+        .testTarget(
+            name: "PushCredentialsTests", dependencies: ["PushCredentials", crypto],
+            resources: [.copy("Vectors")]),
+        .testTarget(
+            name: "BrokerPluginTests",
+            dependencies: ["BrokerPlugin", "BrokerControl", "PushCredentials", "MosquittoClient", crypto]),
+        .testTarget(name: "MosquittoClientTests", dependencies: ["MosquittoClient", "PushTestSupport"]),
+        .testTarget(name: "PushCoreTests", dependencies: ["PushCore", "PushTestSupport"]),
+        .testTarget(name: "PushStorageTests", dependencies: ["PushCore", "PushStorage", "PushTestSupport", grdb]),
+        .testTarget(
+            name: "PushHTTPTests",
+            dependencies: ["PushCore", "PushHTTP", "PushStorage", "PushTestSupport", hummingbird, hummingbirdTesting]),
+        .testTarget(
+            name: "PushMQTTTests",
+            dependencies: ["PushCore", "PushMQTT", "BrokerControl", "PushCredentials", "MosquittoClient", "PushTestSupport"]),
+        .testTarget(
+            name: "PushVendorsTests",
+            dependencies: ["PushCore", "PushVendors", "PushSimulators", "PushTestSupport", asyncHTTPClient, jwtKit]),
+        .testTarget(
+            name: "PushSimulatorsTests",
+            dependencies: ["PushSimulators", "PushTestSupport", asyncHTTPClient, jwtKit, nioSSL]),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: [
+                "PushCore", "PushGateClient", "PushSimulators", "PushTestSupport", "MosquittoClient", asyncHTTPClient,
+            ]),
+    ]
+)

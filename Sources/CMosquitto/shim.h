@@ -1,0 +1,3 @@
+// libmosquitto, the MQTT client library of the Mosquitto project (Debian: libmosquitto-dev).
+#include <mosquitto.h>
+#include <mqtt_protocol.h>

@@ -1,0 +1,145 @@
+/// Writes compact JSON into bytes, in the order of the calls. The one writer of everything the gateway composes
+/// itself; parts that came from outside are put in with ``raw(_:)`` and stay as they were.
+public struct JSONWriter: Sendable {
+    public private(set) var bytes: [UInt8] = []
+    private var needsComma = false
+
+    public init(reserving capacity: Int = 256) { bytes.reserveCapacity(capacity) }
+
+    /// An object of what the closure writes.
+    public static func object(reserving capacity: Int = 256, _ body: (inout JSONWriter) -> Void) -> [UInt8] {
+        var writer = JSONWriter(reserving: capacity)
+        writer.object(body)
+        return writer.bytes
+    }
+
+    public mutating func object(_ body: (inout JSONWriter) -> Void) {
+        nest(UInt8(ascii: "{"), UInt8(ascii: "}"), body)
+    }
+
+    public mutating func array(_ body: (inout JSONWriter) -> Void) {
+        nest(UInt8(ascii: "["), UInt8(ascii: "]"), body)
+    }
+
+    private mutating func nest(_ open: UInt8, _ close: UInt8, _ body: (inout JSONWriter) -> Void) {
+        separate()
+        bytes.append(open)
+        needsComma = false
+        body(&self)
+        bytes.append(close)
+        needsComma = true
+    }
+
+    // MARK: Members
+
+    public mutating func key(_ name: String) {
+        separate()
+        writeQuoted(name)
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
+    public mutating func member(_ name: String, _ value: String) { key(name); string(value) }
+    public mutating func member(_ name: String, _ value: some BinaryInteger) { key(name); integer(value) }
+    public mutating func member(_ name: String, _ value: Bool) { key(name); bool(value) }
+    public mutating func member(_ name: String, _ value: RawJSON) { key(name); raw(value) }
+    public mutating func null(_ name: String) { key(name); null() }
+
+    /// Writes the member only when there is a value.
+    public mutating func member(_ name: String, ifPresent value: String?) { if let value { member(name, value) } }
+    public mutating func member(_ name: String, ifPresent value: (some BinaryInteger)?) {
+        if let value { member(name, value) }
+    }
+    public mutating func member(_ name: String, ifPresent value: RawJSON?) { if let value { member(name, value) } }
+
+    public mutating func object(_ name: String, _ body: (inout JSONWriter) -> Void) { key(name); object(body) }
+    public mutating func array(_ name: String, _ body: (inout JSONWriter) -> Void) { key(name); array(body) }
+
+    // MARK: Values
+
+    public mutating func string(_ value: String) {
+        separate()
+        writeQuoted(value)
+        needsComma = true
+    }
+
+    public mutating func integer(_ value: some BinaryInteger) {
+        separate()
+        bytes.append(contentsOf: String(value).utf8)
+        needsComma = true
+    }
+
+    public mutating func bool(_ value: Bool) { literal(value ? "true" : "false") }
+    public mutating func null() { literal("null") }
+
+    public mutating func raw(_ value: RawJSON) {
+        separate()
+        bytes.append(contentsOf: value.bytes)
+        needsComma = true
+    }
+
+    private mutating func literal(_ text: String) {
+        separate()
+        bytes.append(contentsOf: text.utf8)
+        needsComma = true
+    }
+
+    private mutating func separate() {
+        if needsComma { bytes.append(UInt8(ascii: ",")) }
+    }
+
+    private mutating func writeQuoted(_ text: String) {
+        bytes.append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""): bytes.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "\"")])
+            case UInt8(ascii: "\\"): bytes.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "\\")])
+            case 0x0A: bytes.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "n")])
+            case 0x0D: bytes.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "r")])
+            case 0x09: bytes.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "t")])
+            case 0..<0x20:
+                let digits = Array("0123456789abcdef".utf8)
+                bytes.append(contentsOf: Array("\\u00".utf8))
+                bytes.append(digits[Int(byte >> 4)])
+                bytes.append(digits[Int(byte & 15)])
+            default: bytes.append(byte)
+            }
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+}
+
+extension RawJSON {
+    /// An object the gateway composes.
+    public static func object(_ body: (inout JSONWriter) -> Void) -> RawJSON {
+        RawJSON(archived: JSONWriter.object(body))
+    }
+
+    /// The value with the members of every object sorted by key, numbers kept as their text and strings in one
+    /// spelling: equal for two documents that say the same in another order or with other escapes.
+    public var canonical: RawJSON {
+        var writer = JSONWriter(reserving: bytes.count)
+        Self.writeCanonical(self, into: &writer)
+        return RawJSON(archived: writer.bytes)
+    }
+
+    private static func writeCanonical(_ value: RawJSON, into writer: inout JSONWriter) {
+        switch value.kind {
+        case .object:
+            let members = (value.object?.members ?? []).sorted { $0.key < $1.key }
+            writer.object { writer in
+                for member in members {
+                    writer.key(member.key)
+                    writeCanonical(member.value, into: &writer)
+                }
+            }
+        case .array:
+            let elements = value.array ?? []
+            writer.array { writer in
+                for element in elements { writeCanonical(element, into: &writer) }
+            }
+        case .string: writer.string(value.string ?? "")
+        case .number, .bool, .null: writer.raw(value)
+        }
+    }
+}

@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct PushGate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "pushgate")
+}
