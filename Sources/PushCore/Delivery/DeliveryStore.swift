@@ -1,0 +1,246 @@
+/// What delivery needs to know of an account, from memory where possible.
+public struct AccountDevices: Sendable {
+    public struct Member: Sendable, Hashable {
+        public let key: DeviceKey
+        public let deviceID: String
+        public let startSeq: Int64
+
+        public init(key: DeviceKey, deviceID: String, startSeq: Int64) {
+            self.key = key
+            self.deviceID = deviceID
+            self.startSeq = startSeq
+        }
+    }
+
+    public let account: AccountRef
+    /// Active devices only.
+    public let devices: [Member]
+
+    public init(account: AccountRef, devices: [Member]) {
+        self.account = account
+        self.devices = devices
+    }
+}
+
+/// How far the two roads have come in the log of entries. What lies above is looked at again after a restart.
+public struct DeliveryMarks: Sendable, Equatable {
+    /// Every entry up to here was handed to the broker.
+    public var dispatched: Int64
+    /// Every entry up to here was acknowledged by, queued for or skipped for each device that was active.
+    public var decided: Int64
+
+    public init(dispatched: Int64, decided: Int64) {
+        self.dispatched = dispatched
+        self.decided = decided
+    }
+}
+
+/// A device that did not acknowledge an entry: is it to be pushed?
+public struct FallbackCandidate: Sendable, Hashable {
+    public let device: DeviceKey
+    public let account: AccountKey
+    public let message: MessageKey
+    public let seq: Int64
+    /// When the push may go out; nil = now.
+    public let notBefore: Milliseconds?
+
+    public init(
+        device: DeviceKey, account: AccountKey, message: MessageKey, seq: Int64, notBefore: Milliseconds? = nil
+    ) {
+        self.device = device
+        self.account = account
+        self.message = message
+        self.seq = seq
+        self.notBefore = notBefore
+    }
+}
+
+/// A vendor push on disk.
+public struct PushJob: Sendable {
+    public let key: Int64
+    /// The vendor credential it goes through.
+    public let lane: Int64
+    public let message: MessageKey
+    public let device: DeviceKey
+    public let attempts: Int
+    public let createdAt: Milliseconds
+
+    public init(
+        key: Int64, lane: Int64, message: MessageKey, device: DeviceKey, attempts: Int, createdAt: Milliseconds
+    ) {
+        self.key = key
+        self.lane = lane
+        self.message = message
+        self.device = device
+        self.attempts = attempts
+        self.createdAt = createdAt
+    }
+}
+
+/// Everything a push is built from, read at the moment it is sent.
+public struct PushSubject: Sendable {
+    public let message: ArchivedMessage
+    public let device: Device
+    public let tenant: Tenant
+    /// The token to use, or nil when the one it was queued for is gone.
+    public let token: PushToken?
+    public let isAcknowledged: Bool
+    /// What a person knows the sender by: the group's, app's or user's name.
+    public let senderName: String?
+
+    public init(
+        message: ArchivedMessage, device: Device, tenant: Tenant, token: PushToken?, isAcknowledged: Bool,
+        senderName: String?
+    ) {
+        self.message = message
+        self.device = device
+        self.tenant = tenant
+        self.token = token
+        self.isAcknowledged = isAcknowledged
+        self.senderName = senderName
+    }
+}
+
+/// Why a device was not pushed (contract, section 13, trace). The raw value is public.
+public enum SkipReason: String, Sendable, CaseIterable {
+    case acknowledged, waiting
+    case pushDisabled = "push_disabled"
+    case noToken = "no_token"
+    case tokenDead = "token_dead"
+    case vendorNotConfigured = "vendor_not_configured"
+    case vendorRefused = "vendor_refused"
+    case background
+    case policyNever = "policy_never"
+    case expired, revoked, burned, deregistered
+    case own, event, read, superseded, cancelled, quota
+}
+
+/// How a job ended, or how it goes on.
+public enum PushJobChange: Sendable {
+    case accepted(vendor: Vendor, vendorID: String?)
+    case skipped(SkipReason)
+    case failed(vendor: Vendor, SkipReason, VendorReply)
+    /// Another try later; `reply` is kept for the trace.
+    case retry(at: Milliseconds, vendor: Vendor, VendorReply)
+    /// The token is dead for good: quarantine it and go on with the device's next one, if any.
+    case tokenDead(PushToken, VendorReply, since: Milliseconds?)
+    /// Back into the queue untouched (a credential was stopped, the gateway is stopping).
+    case released(at: Milliseconds)
+}
+
+/// One tenant's credential for one vendor.
+public struct VendorSettings: Sendable {
+    /// Changes with every PUT: a lane is a credential, not a name.
+    public let lane: Int64
+    public let tenantKey: TenantKey
+    public let app: AppKey?
+    public let vendor: Vendor
+    public let settings: RawJSON
+
+    public init(lane: Int64, tenantKey: TenantKey, app: AppKey?, vendor: Vendor, settings: RawJSON) {
+        self.lane = lane
+        self.tenantKey = tenantKey
+        self.app = app
+        self.vendor = vendor
+        self.settings = settings
+    }
+}
+
+/// What delivery reads and writes. Implemented by PushStorage.
+public protocol DeliveryStore: Sendable {
+    func marks() async throws -> DeliveryMarks
+    func advance(_ marks: DeliveryMarks, at now: Milliseconds) async throws
+    /// The log after `position`, at most `limit` entries, grouped by message.
+    func entries(after position: Int64, limit: Int) async throws -> [CommittedEntries]
+
+    /// The account and its active devices if they are in memory.
+    func cachedDevices(of account: AccountKey) -> AccountDevices?
+    func devices(of accounts: [AccountKey]) async throws -> [AccountKey: AccountDevices]
+
+    /// Decides each candidate by ``FallbackRule`` on what is true in one transaction: a push job, a row that says why
+    /// not, or nothing where it was acknowledged after all. A second decision for the same message and device does
+    /// nothing. Returns whether any job was made.
+    func decide(_ candidates: [FallbackCandidate], at now: Milliseconds) async throws -> Bool
+
+    /// Takes due jobs of one lane and leases them: nobody else gets them before `leaseUntil`, a crash frees them then.
+    func claimJobs(lane: Int64, limit: Int, now: Milliseconds, leaseUntil: Milliseconds) async throws -> [PushJob]
+    /// At start: leases of the process that is gone are free at once.
+    func releaseLeases(at now: Milliseconds) async throws
+    /// Lanes with waiting jobs and the time of each one's next due job.
+    func lanesWithJobs() async throws -> [Int64: Milliseconds]
+    func subject(of job: PushJob) async throws -> PushSubject?
+    func change(_ jobs: [(PushJob, PushJobChange)], at now: Milliseconds) async throws
+
+    func vendorSettings() async throws -> [VendorSettings]
+    func vendorSettings(tenant: TenantKey, app: AppKey?, vendor: Vendor) async throws -> VendorSettings?
+    func setVendorSettings(
+        _ settings: RawJSON?, tenant: TenantKey, app: AppKey?, vendor: Vendor, at now: Milliseconds
+    ) async throws
+
+    /// Everything that is known of a message's way to every device.
+    func trace(of message: ArchivedMessage) async throws -> [DeviceTrace]
+}
+
+/// One device's part of a message's trace.
+public struct DeviceTrace: Sendable {
+    public struct Stage: Sendable {
+        public let stage: String
+        public let at: Milliseconds?
+        public let vendor: Vendor?
+        public let vendorID: String?
+        public let detail: String?
+
+        public init(
+            stage: String, at: Milliseconds?, vendor: Vendor? = nil, vendorID: String? = nil, detail: String? = nil
+        ) {
+            self.stage = stage
+            self.at = at
+            self.vendor = vendor
+            self.vendorID = vendorID
+            self.detail = detail
+        }
+    }
+
+    public let account: String
+    public let userID: String
+    public let deviceID: String?
+    public let osType: OSType?
+    public let outcome: String
+    public let reason: String?
+    public let stages: [Stage]
+
+    public init(
+        account: String, userID: String, deviceID: String?, osType: OSType?, outcome: String, reason: String?,
+        stages: [Stage]
+    ) {
+        self.account = account
+        self.userID = userID
+        self.deviceID = deviceID
+        self.osType = osType
+        self.outcome = outcome
+        self.reason = reason
+        self.stages = stages
+    }
+
+    public func write(into writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.member("account", account)
+            writer.member("userId", userID)
+            writer.member("deviceId", ifPresent: deviceID)
+            writer.member("osType", ifPresent: osType?.rawValue)
+            writer.member("outcome", outcome)
+            writer.member("reason", ifPresent: reason)
+            writer.array("stages") { writer in
+                for stage in stages {
+                    writer.object { writer in
+                        writer.member("stage", stage.stage)
+                        writer.member("at", ifPresent: stage.at)
+                        writer.member("vendor", ifPresent: stage.vendor?.rawValue)
+                        writer.member("vendorId", ifPresent: stage.vendorID)
+                        writer.member("detail", ifPresent: stage.detail)
+                    }
+                }
+            }
+        }
+    }
+}

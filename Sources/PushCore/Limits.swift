@@ -1,0 +1,50 @@
+/// Every bound the gateway relies on, in one place, with its unit in the name.
+public struct Limits: Sendable {
+    // What a caller may send (contract, section 1).
+    public var contentBytesMax = 32 * 1024
+    public var requestBytesMax = 1024 * 1024
+    public var batchMessagesMax = 500
+    public var membersPerCallMax = 500
+    public var groupMembersMax = 100_000
+    public var audienceNamesMax = 1000
+    public var pushTokensPerDeviceMax = 10
+    public var deviceInfoBytesMax = 4096
+    public var pageItemsMax = 500
+    public var pageItemsDefault = 50
+    /// An answer over MQTT, a page of `sync` among them: at most this, but always one item.
+    public var mqttPageBytesMax = 64 * 1024
+
+    // Lifetimes.
+    public var credentialSeconds: Int64 = 7 * 86_400
+    public var accessTokenSeconds: Int64 = 7200
+    public var pushLifeDefaultSeconds: Int64 = 86_400
+    public var timeToLiveSecondsMax: Int64 = 366 * 86_400
+
+    // Archive.
+    /// Commands waiting for the writer; beyond it a sender is answered 503 before anything is accepted.
+    public var writerQueueCommandsMax = 10_000
+    public var writerBatchCommandsMax = 512
+    /// Receivers that are expanded in the sender's own transaction; larger audiences are walked in pages of this.
+    public var expansionPageAccounts = 1000
+
+    // Delivery.
+    public var acknowledgementDeadline: Duration = .seconds(10)
+    public var acknowledgementDeadlineInBackground: Duration = .seconds(2)
+    public var acknowledgementDeadlineForCalls: Duration = .seconds(3)
+    /// After a broker or gateway start every device counts as connected until the snapshot and this much longer.
+    public var presenceDoubt: Duration = .seconds(15)
+    /// A sender's `push.after` beyond this becomes a push job at once instead of a place in memory.
+    public var longestWheelDelay: Duration = .seconds(60)
+    public var feedEntriesMax = 65_536
+    public var publishesOutstandingMax = 4000
+
+    // Vendor push.
+    public var pushJobsInMemoryMax = 4000
+    public var pushRetryFirst: Duration = .seconds(1)
+    public var pushRetryMax: Duration = .seconds(600)
+
+    // Uplink.
+    public var uplinkRequestsWaitingMax = 20_000
+
+    public init() {}
+}

@@ -1,0 +1,136 @@
+import Crypto
+
+/// Whom an app addresses instead of one `to`.
+public struct Audience: Sendable, Equatable {
+    public var users: [String] = []
+    public var accounts: [String] = []
+    public var groups: [String] = []
+
+    public init() {}
+}
+
+/// A message as its sender sent it, every rule that needs no look-up checked. There is no other way to make one than
+/// ``init(parsing:as:limits:ids:now:)``, so holding one proves that it is valid.
+public struct Message: Sendable {
+    public enum Destination: Sendable, Equatable {
+        /// An account, a group, or `user:{userId}` from an app; which of them is known in the archive's transaction.
+        case to(String, target: String?)
+        case audience(Audience)
+    }
+
+    public let id: String
+    /// As named: an account, `user:{userId}`, or nil for the sender's own.
+    public let from: String?
+    public let destination: Destination
+    public let type: MessageType
+    public let content: RawJSON
+    public let timestamp: Milliseconds
+    public let isBackground: Bool
+    public let timeToLiveSeconds: Int64?
+    public let push: PushOptions
+    /// Whether the sender's own account gets an entry.
+    public let syncsToSender: Bool
+    public let countsUnread: Bool
+    public let isEphemeral: Bool
+
+    /// Reads one message from a body. Throws `invalid_request` with a pointer for every fault, `too_large` for
+    /// content over its limit, `tenant_mismatch` and `forbidden` for what the sender may not claim.
+    public init(
+        parsing body: RawJSON, as principal: Principal, limits: Limits, ids: IDGenerator, now: Milliseconds
+    ) throws(GatewayError) {
+        guard let object = body.object else { throw .invalid("", "The body must be a JSON object.") }
+        var reader = BodyReader(object)
+        var byDevice = false
+        if case .device = principal { byDevice = true }
+
+        let sentID = reader.string("id") { IDRules.isMessageID($0) }
+        if byDevice { _ = reader.required("id", sentID) }
+        id = sentID ?? ids.message(at: now)
+
+        let type = reader.required(
+            "type", reader.value("type", expected: "an integer from -1 to 255 or a name") { MessageType(sent: $0) })
+        self.type = type ?? .unknown
+        let content = reader.required("content", reader.value("content", expected: "an object") { value in
+            value.kind == .object ? value : nil
+        })
+        self.content = content ?? .emptyObject
+        timestamp = reader.integer("timestamp", in: 0...9_007_199_254_740_991) ?? now
+        isBackground = reader.bool("isBackground") ?? false
+        timeToLiveSeconds = reader.integer("ttl", in: 1...limits.timeToLiveSecondsMax)
+        syncsToSender = reader.bool("sync") ?? true
+        countsUnread = reader.bool("countUnread") ?? true
+        isEphemeral = reader.bool("ephemeral") ?? false
+        if let options = reader.object("push"), let raw = object["push"] {
+            push = PushOptions(sent: options, raw: raw, byDevice: byDevice, limits: limits, into: &reader)
+        } else {
+            push = .standard
+        }
+        from = reader.string("from") { Self.isName($0) }
+        destination = Self.readDestination(object, byDevice: byDevice, limits: limits, into: &reader)
+        if let tenantNo = reader.string("tenantNo"), tenantNo != principal.tenant.tenantNo {
+            throw GatewayError(.tenantMismatch, "tenantNo is not the credential's.")
+        }
+        if let content, content.bytes.count > limits.contentBytesMax {
+            throw GatewayError(.tooLarge, "content is larger than \(limits.contentBytesMax) bytes.")
+        }
+        if let type, let object = content?.object {
+            for fault in ContentRules.faults(of: object, type: type) {
+                reader.fault(String(fault.pointer.dropFirst()), fault.detail)
+            }
+        }
+        try reader.finish()
+        if byDevice, case .audience = destination { throw GatewayError(.forbidden, "A device may not use audience.") }
+        if case .device(let device) = principal, let from, from != device.account.id {
+            throw GatewayError(.forbidden, "from must be the device's own account.")
+        }
+    }
+
+    /// A name in `from`, `to` or `target`: an id, or `user:` and a user id.
+    static func isName(_ text: String) -> Bool {
+        text.hasPrefix("user:") ? IDRules.isUserID(String(text.dropFirst(5))) : IDRules.isID(text)
+    }
+
+    private static func readDestination(
+        _ object: JSONObject, byDevice: Bool, limits: Limits, into reader: inout BodyReader
+    ) -> Destination {
+        let none = Destination.to("", target: nil)
+        if let audience = object["audience"] {
+            if object["to"] != nil { reader.fault("to", "Give either to or audience.") }
+            guard let names = audience.object else {
+                reader.fault("audience", "Expected an object.")
+                return none
+            }
+            var list = BodyReader(names)
+            var found = Audience()
+            found.users = list.strings("users", max: limits.audienceNamesMax, where: IDRules.isUserID) ?? []
+            found.accounts = list.strings("accounts", max: limits.audienceNamesMax, where: isName) ?? []
+            found.groups = list.strings("groups", max: limits.audienceNamesMax, where: IDRules.isID) ?? []
+            for member in names.members where !["users", "accounts", "groups"].contains(member.key) {
+                list.fault(member.key, "This kind of audience is not supported.")
+            }
+            if found == Audience(), list.faults.isEmpty { list.fault("", "The audience names nobody.") }
+            for fault in list.faults { reader.fault("audience" + fault.pointer, fault.detail) }
+            return .audience(found)
+        }
+        let isEmptyTarget = object["target"]?.string == ""
+        let target = isEmptyTarget ? nil : reader.string("target") { isName($0) }
+        guard let to = reader.required("to", reader.string("to") { isName($0) }) else { return none }
+        return .to(to, target: target)
+    }
+
+    /// Equal for two sends that say the same (contract details, *The same content*): from, to or audience, target,
+    /// type and content as JSON; not the timestamp, not the options. `from` is the resolved sender, `to` and `target`
+    /// are resolved accounts or groups, so that `user:x` and x's account are the same.
+    public func digest(from: String, to: String, target: String?) -> [UInt8] {
+        var hash = SHA256()
+        let address = JSONWriter.object { writer in
+            writer.member("from", from)
+            writer.member("to", to)
+            writer.member("target", target ?? "")
+            writer.member("type", type.rawValue)
+        }
+        hash.update(data: address)
+        content.canonical.bytes.withUnsafeBytes { hash.update(bufferPointer: $0) }
+        return Array(hash.finalize())
+    }
+}

@@ -1,0 +1,117 @@
+/// The answer to a send: what is on disk when it is given.
+public struct Acceptance: Sendable, Equatable {
+    public let id: String
+    public let serverTime: Milliseconds
+    /// Receiving accounts without the sender; nil while a large audience is still being expanded.
+    public let recipients: Int?
+    public let isDuplicate: Bool
+    /// Position of the sender's own copy, if it has one.
+    public let ownSeq: Int64?
+    /// Names in an audience that nobody answers to.
+    public let unknown: [String]
+
+    public init(
+        id: String, serverTime: Milliseconds, recipients: Int?, isDuplicate: Bool, ownSeq: Int64?, unknown: [String] = []
+    ) {
+        self.id = id
+        self.serverTime = serverTime
+        self.recipients = recipients
+        self.isDuplicate = isDuplicate
+        self.ownSeq = ownSeq
+        self.unknown = unknown
+    }
+
+    public var json: RawJSON {
+        .object { writer in
+            writer.member("id", id)
+            writer.member("serverTime", serverTime)
+            writer.member("recipients", ifPresent: recipients)
+            writer.member("duplicate", isDuplicate)
+            writer.member("seq", ifPresent: ownSeq)
+            if !unknown.isEmpty { writer.array("unknown") { for name in unknown { $0.string(name) } } }
+        }
+    }
+}
+
+/// A page of an inbox, oldest first.
+public struct InboxPage: Sendable {
+    public struct Item: Sendable {
+        public let entry: InboxEntry
+        public let message: ArchivedMessage
+
+        public init(entry: InboxEntry, message: ArchivedMessage) {
+            self.entry = entry
+            self.message = message
+        }
+    }
+
+    public let items: [Item]
+    /// The newest `seq` of the account; 0 when its inbox is empty.
+    public let head: Int64
+
+    public init(items: [Item], head: Int64) {
+        self.items = items
+        self.head = head
+    }
+}
+
+/// How far a device has stored what it was sent.
+public struct Cursor: Sendable, Equatable {
+    public let seq: Int64
+    public let broadcastSeq: Int64
+
+    public init(seq: Int64, broadcastSeq: Int64) {
+        self.seq = seq
+        self.broadcastSeq = broadcastSeq
+    }
+
+    public var json: RawJSON {
+        .object { writer in
+            writer.member("seq", seq)
+            writer.member("broadcastSeq", broadcastSeq)
+        }
+    }
+}
+
+/// The archive of originals and the inboxes made from them. Implemented by PushStorage.
+public protocol MessageArchive: Sendable {
+    /// Archives a message with its audience in one synced transaction: sender, receivers and membership are looked up
+    /// inside it. When it returns, the message survives any crash, and its entries are in the log or will be put there
+    /// by the expansion of a large audience. Repeating it with the same content gives the first answer again.
+    ///
+    /// Throws `recipient_not_found`, `not_a_member`, `message_id_conflict`, and `overloaded` before anything is
+    /// accepted when the writer's queue is full.
+    func accept(_ message: Message, from principal: Principal) async throws -> Acceptance
+
+    /// Entries after `seq`, oldest first, at most `limit`.
+    func inbox(of account: AccountKey, after seq: Int64, limit: Int) async throws -> InboxPage
+
+    /// An original by its id, with whether the principal's account sent or received it.
+    func message(id: String, tenant: TenantKey) async throws -> ArchivedMessage?
+
+    /// Whether the account has an entry of the message.
+    func hasEntry(of message: MessageKey, account: AccountKey) async throws -> Bool
+
+    /// Expands the next page of accounts of an accepted message. False when nothing is left to expand.
+    func expandNextPage() async throws -> Bool
+
+    /// Who would receive this ephemeral message now, with the same checks as `accept`. Nothing is written.
+    func receivers(of message: Message, from principal: Principal) async throws -> EphemeralDelivery
+}
+
+/// A message that is never archived, with the accounts that are to get it now.
+public struct EphemeralDelivery: Sendable {
+    public let message: ArchivedMessage
+    public let accounts: [AccountRef]
+
+    public init(message: ArchivedMessage, accounts: [AccountRef]) {
+        self.message = message
+        self.accounts = accounts
+    }
+}
+
+/// Acknowledgements of devices. Implemented by PushStorage.
+public protocol ReceiptStore: Sendable {
+    /// Moves a device's cursor to `seq`, never back and never beyond the head, and returns it as stored on disk.
+    func acknowledge(_ device: DeviceIdentity, seq: Int64?, broadcastSeq: Int64?) async throws -> Cursor
+}
