@@ -181,6 +181,24 @@ public protocol DeliveryStore: Sendable {
     func trace(of message: ArchivedMessage) async throws -> [DeviceTrace]
 }
 
+extension DeliveryStore {
+    /// The accounts of these entries with their active devices: from memory, and what is not there in one read.
+    func devices(ofEntries entries: [InboxEntry]) async throws -> [AccountKey: AccountDevices] {
+        var found: [AccountKey: AccountDevices] = [:]
+        found.reserveCapacity(entries.count)
+        var missing: [AccountKey] = []
+        for entry in entries where found[entry.account] == nil {
+            if let devices = cachedDevices(of: entry.account) {
+                found[entry.account] = devices
+            } else {
+                missing.append(entry.account)
+            }
+        }
+        if !missing.isEmpty { found.merge(try await devices(of: missing)) { $1 } }
+        return found
+    }
+}
+
 /// One device's part of a message's trace.
 public struct DeviceTrace: Sendable {
     public struct Stage: Sendable {

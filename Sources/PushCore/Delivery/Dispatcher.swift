@@ -1,0 +1,120 @@
+import Logging
+import Synchronization
+
+/// The first road: publishes every committed entry to its account's topic, in log order, from the mark on disk.
+///
+/// Entries are published whether or not a device seems connected: presence may lag behind a device that has just
+/// subscribed, and a publish to nobody costs the broker little. Accounts without any device are left out.
+public final class Dispatcher: Sendable {
+    private let store: any DeliveryStore
+    private let feed: EntryFeed
+    private let publisher: any DownlinkPublisher
+    private let progress: DeliveryProgress
+    private let limits: Limits
+    private let clock: WallClock
+    private let logger: Logger
+    private let signal = WakeSignal()
+    private let window: Mutex<PositionWindow>
+
+    public init(
+        store: any DeliveryStore, feed: EntryFeed, publisher: any DownlinkPublisher, progress: DeliveryProgress,
+        limits: Limits, clock: WallClock, logger: Logger
+    ) {
+        self.store = store
+        self.feed = feed
+        self.publisher = publisher
+        self.progress = progress
+        self.limits = limits
+        self.clock = clock
+        self.logger = logger
+        window = Mutex(PositionWindow(mark: progress.current.dispatched))
+        let signal = signal
+        feed.listen { signal.wake() }
+    }
+
+    /// Runs until the task is cancelled.
+    public func run() async {
+        while !Task.isCancelled {
+            do {
+                if try await publishNext() { continue }
+            } catch {
+                logger.warning("entries could not be read for dispatch", metadata: ["error": "\(error)"])
+                try? await Task.sleep(for: .seconds(1))  // throws on cancellation only
+                continue
+            }
+            await signal.wait(atMost: .seconds(5))
+        }
+    }
+
+    /// Publishes what the feed or the log has next. False when there is nothing new.
+    private func publishNext() async throws -> Bool {
+        let last = window.withLock { $0.last }
+        let batches: [CommittedEntries]
+        switch feed.batches(after: last, entriesLimit: 1000) {
+        case .nothingNew: return false
+        case .batches(let found): batches = found
+        case .behind: batches = try await store.entries(after: last, limit: 1000)
+        }
+        guard !batches.isEmpty else { return false }
+        for batch in batches {
+            try await publish(batch)
+            if Task.isCancelled { return true }
+        }
+        return true
+    }
+
+    private func publish(_ batch: CommittedEntries) async throws {
+        let accounts = try await store.devices(ofEntries: batch.entries)
+        let now = clock.now
+        let template = DownlinkTemplate(batch.message, now: now)
+        let expiry = batch.message.expiresAt.flatMap { end -> UInt32? in
+            // Past its life it goes out in its short form, which needs no end.
+            end > now ? UInt32(clamping: max(1, (end - now) / 1000)) : nil
+        }
+        for entry in batch.entries {
+            guard let account = accounts[entry.account], !account.devices.isEmpty else {
+                append(entry.position, waitingFor: 0)
+                continue
+            }
+            append(entry.position, waitingFor: 1)
+            let payload = template.payload(account: account.account.id, seq: entry.seq)
+            await publish(entry, topic: Topics.inbox(account: account.account.id), payload: payload, expiry: expiry)
+        }
+    }
+
+    private func append(_ position: Int64, waitingFor count: Int) {
+        let mark = window.withLock { window in
+            window.append(position, waitingFor: count)
+            return window.mark
+        }
+        progress.dispatched(mark)
+    }
+
+    private func publish(_ entry: InboxEntry, topic: String, payload: [UInt8], expiry: UInt32?) async {
+        while !Task.isCancelled {
+            if window.withLock({ $0.count }) <= limits.publishesOutstandingMax {
+                let isTaken = publisher.publish(
+                    topic: topic, payload: payload, expirySeconds: expiry, account: entry.account
+                ) { [self] outcome in settle(entry, outcome) }
+                if isTaken { return }
+            }
+            // The broker is slow or away. The archive is the queue: wait here, nothing is lost.
+            await signal.wait(atMost: .milliseconds(200))
+        }
+    }
+
+    private func settle(_ entry: InboxEntry, _ outcome: PublishOutcome) {
+        switch outcome {
+        case .lost: return  // not handed over: the mark stays below it, and the next start publishes it again
+        case .refused(let code):
+            logger.error("the broker refused a delivery", metadata: ["reasonCode": "\(code)", "position": "\(entry.position)"])
+        case .taken, .nobodySubscribed: break
+        }
+        let (mark, count) = window.withLock { window in
+            window.settle(entry.position)
+            return (window.mark, window.count)
+        }
+        progress.dispatched(mark)
+        if count < limits.publishesOutstandingMax { signal.wake() }
+    }
+}

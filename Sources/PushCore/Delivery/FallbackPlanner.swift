@@ -1,0 +1,191 @@
+import Logging
+import Synchronization
+
+/// The second road's planner: presence chooses at once for devices that are away, the acknowledgement deadline decides
+/// for the others. What it finds due is decided in the store (``FallbackRule``), where a push job or the reason against
+/// one is written down.
+public final class FallbackPlanner: Sendable {
+    private enum Event: Sendable {
+        case acknowledged(DeviceKey, AccountKey, seq: Int64)
+        case disconnected([String])
+        case doubtEnded
+    }
+
+    private let store: any DeliveryStore
+    private let devices: any DeviceStore
+    private let feed: EntryFeed
+    private let presence: PresenceBook
+    private let progress: DeliveryProgress
+    private let limits: Limits
+    private let clock: WallClock
+    private let logger: Logger
+    private let jobsMade: @Sendable () -> Void
+    private let signal = WakeSignal()
+    private let events = Mutex<[Event]>([])
+    private let start = ContinuousClock.now
+
+    /// Beyond this many undecided entries the planner stops reading: the log keeps them.
+    private static let openEntriesMax = 1_000_000
+
+    public init(
+        store: any DeliveryStore, devices: any DeviceStore, feed: EntryFeed, presence: PresenceBook,
+        progress: DeliveryProgress, limits: Limits, clock: WallClock, logger: Logger,
+        jobsMade: @escaping @Sendable () -> Void
+    ) {
+        self.store = store
+        self.devices = devices
+        self.feed = feed
+        self.presence = presence
+        self.progress = progress
+        self.limits = limits
+        self.clock = clock
+        self.logger = logger
+        self.jobsMade = jobsMade
+        feed.listen { [signal] in signal.wake() }
+        presence.onDisconnect { [weak self] gone in self?.post(.disconnected(gone)) }
+    }
+
+    // MARK: What others tell
+
+    /// A device has stored everything up to `seq`; the cursor is on disk.
+    public func acknowledged(_ device: DeviceKey, account: AccountKey, seq: Int64) {
+        post(.acknowledged(device, account, seq: seq))
+    }
+
+    /// Presence is certain again: devices that did not come back are away.
+    public func presenceDoubtEnded() { post(.doubtEnded) }
+
+    private func post(_ event: Event) {
+        events.withLock { $0.append(event) }
+        if case .acknowledged = event { return }  // it only ends waits: the next tick is soon enough
+        signal.wake()
+    }
+
+    // MARK: The loop
+
+    /// Runs until the task is cancelled.
+    public func run() async {
+        var tracker = DeliveryTracker(mark: progress.current.decided, now: tick)
+        var undecided: [DeliveryTracker.Due] = []
+        // Ids of devices that wait while presence is in doubt: they are looked at again when it ends.
+        var doubtful: [DeviceKey: String] = [:]
+        while !Task.isCancelled {
+            do {
+                // What has arrived is looked at before deadlines fire.
+                undecided += await handleEvents(&tracker, doubtful: &doubtful)
+                let hasMore = try await readEntries(&tracker, due: &undecided, doubtful: &doubtful)
+                undecided += tracker.turned(to: tick)
+                while !undecided.isEmpty {
+                    let page = Array(undecided.prefix(500))
+                    if try await store.decide(page.map { candidate($0) }, at: clock.now) { jobsMade() }
+                    undecided.removeFirst(page.count)
+                    tracker.decided(page)
+                }
+                progress.decided(tracker.mark)
+                if hasMore { continue }
+            } catch {
+                logger.warning("fallback decisions were put off", metadata: ["error": "\(error)"])
+                try? await Task.sleep(for: .milliseconds(500))  // throws on cancellation only
+            }
+            await signal.wait(atMost: .milliseconds(250))
+        }
+    }
+
+    private var tick: DeliveryTracker.Tick {
+        let elapsed = start.duration(to: .now)
+        return elapsed.components.seconds * DeliveryTracker.ticksPerSecond
+            + elapsed.components.attoseconds / (1_000_000_000_000_000_000 / DeliveryTracker.ticksPerSecond)
+    }
+
+    private func candidate(_ due: DeliveryTracker.Due) -> FallbackCandidate {
+        FallbackCandidate(
+            device: due.device, account: due.account, message: due.message, seq: due.seq, notBefore: due.notBefore)
+    }
+
+    private func handleEvents(
+        _ tracker: inout DeliveryTracker, doubtful: inout [DeviceKey: String]
+    ) async -> [DeliveryTracker.Due] {
+        let arrived = events.withLock { events in
+            defer { events.removeAll(keepingCapacity: true) }
+            return events
+        }
+        var due: [DeliveryTracker.Due] = []
+        for event in arrived {
+            switch event {
+            case .acknowledged(let device, let account, let seq):
+                tracker.acknowledged(device, account: account, seq: seq)
+            case .disconnected(let gone):
+                for deviceID in gone {
+                    // Not known any more, or not to be read just now: the deadline decides.
+                    guard case .active(let identity) = try? await devices.lookUp(deviceID: deviceID) else { continue }
+                    due += tracker.disconnected(identity.key, account: identity.account.key)
+                }
+            case .doubtEnded:
+                let waiting = doubtful
+                doubtful.removeAll()
+                due += tracker.reviewed { key in waiting[key].map { !presence.isConnected($0) } ?? false }
+            }
+        }
+        return due
+    }
+
+    /// Reads the next entries. True when there may be more at once.
+    private func readEntries(
+        _ tracker: inout DeliveryTracker, due: inout [DeliveryTracker.Due], doubtful: inout [DeviceKey: String]
+    ) async throws -> Bool {
+        guard tracker.openCount < Self.openEntriesMax else { return false }
+        let batches: [CommittedEntries]
+        switch feed.batches(after: tracker.last, entriesLimit: 2000) {
+        case .nothingNew: return false
+        case .batches(let found): batches = found
+        case .behind: batches = try await store.entries(after: tracker.last, limit: 2000)
+        }
+        for batch in batches {
+            let accounts = try await store.devices(ofEntries: batch.entries)
+            for entry in batch.entries {
+                due += track(
+                    entry, of: batch.message, account: accounts[entry.account], in: &tracker, doubtful: &doubtful)
+            }
+        }
+        return !batches.isEmpty
+    }
+
+    private func track(
+        _ entry: InboxEntry, of message: ArchivedMessage, account: AccountDevices?,
+        in tracker: inout DeliveryTracker, doubtful: inout [DeviceKey: String]
+    ) -> [DeliveryTracker.Due] {
+        // The sender's own account and events are never pushed; nothing is written down for what follows from the
+        // entry itself.
+        guard let account, !entry.flags.contains(.own), !message.type.isEvent else {
+            return tracker.archived(entry, waiting: [], due: [])
+        }
+        var waiting: [DeliveryTracker.Waiting] = []
+        var due: [DeliveryTracker.DueDevice] = []
+        for device in account.devices where device.startSeq < entry.seq {
+            guard message.push.policy != .always, presence.isConnected(device.deviceID) else {
+                due.append(.init(device: device.key, notBefore: nil))
+                continue
+            }
+            let allowed = FallbackRule.deadline(
+                for: message, isInBackground: presence.isInBackground(device.deviceID), limits: limits)
+            if allowed > limits.longestWheelDelay {
+                // A place on disk instead of one in memory: the job asks for the acknowledgement again when it is due.
+                due.append(.init(device: device.key, notBefore: message.serverTime + allowed.milliseconds))
+            } else {
+                waiting.append(.init(device: device.key, deadline: deadline(message.serverTime + allowed.milliseconds)))
+                if presence.isInDoubt { doubtful[device.key] = device.deviceID }
+            }
+        }
+        return tracker.archived(entry, waiting: waiting, due: due)
+    }
+
+    /// The tick at which this calendar time is over, measured from now on.
+    private func deadline(_ end: Milliseconds) -> DeliveryTracker.Tick {
+        tick + (max(0, end - clock.now) * DeliveryTracker.ticksPerSecond + 999) / 1000
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds.
+    var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
+}

@@ -1,0 +1,68 @@
+/// Builds what a person sees from the message, the sender's `push` options and the built-in template.
+enum PushContent {
+    /// Seconds a push may live, counted from `serverTime`: the shorter of the message's and the push's own time.
+    static func lifeSeconds(of message: ArchivedMessage, limits: Limits) -> Int64 {
+        let own = message.push.timeToLiveSeconds ?? limits.pushLifeDefaultSeconds
+        return min(message.timeToLiveSeconds ?? own, own)
+    }
+
+    /// When the last try may begin; nil where `push.ttl` is 0, which asks for exactly one try.
+    static func expiresAt(_ message: ArchivedMessage, limits: Limits) -> Milliseconds? {
+        let life = lifeSeconds(of: message, limits: limits)
+        return life == 0 ? nil : message.serverTime + life * 1000
+    }
+
+    static func push(_ subject: PushSubject, token: PushToken, limits: Limits, now: Milliseconds) -> VendorPush {
+        let message = subject.message
+        let options = message.push.raw.object
+        let action = options?["action"]?.object
+        let left = expiresAt(message, limits: limits).map { max(1, ($0 - now) / 1000) } ?? 0
+        let isSilent = message.isBackground
+        return VendorPush(
+            messageID: message.id,
+            revision: message.revision,
+            tenantNo: subject.tenant.tenantNo,
+            account: subject.device.account.id,
+            userID: subject.device.userID,
+            deviceID: subject.device.deviceID,
+            token: token,
+            title: options?["title"]?.string ?? subject.senderName ?? subject.tenant.name,
+            subtitle: options?["subtitle"]?.string,
+            body: options?["body"]?.string ?? body(of: message, language: subject.device.language),
+            image: options?["image"]?.string,
+            sound: options?["sound"]?.string,
+            badge: options?["badge"]?.integer.map(Int.init(clamping:)),
+            isSilent: isSilent,
+            collapseID: options?["collapseId"]?.string,
+            timeToLiveSeconds: Int(clamping: left),
+            isHighPriority: options?["priority"]?.string.map { $0 == "high" } ?? !isSilent,
+            channel: options?["channel"]?.string,
+            category: options?["category"]?.string,
+            action: action?["type"]?.string.flatMap(VendorPush.ClickAction.Kind.init).map {
+                VendorPush.ClickAction(kind: $0, value: action?["value"]?.string ?? "")
+            },
+            data: options?["data"],
+            override: options?["vendor"]?.object?[token.vendor.rawValue])
+    }
+
+    /// The built-in template: the text of a text, else a word for the type in the device's language.
+    static func body(of message: ArchivedMessage, language: String?) -> String {
+        let content = message.content?.object
+        if message.type == .text, let text = content?["text"]?.string { return text }
+        if message.type == .appCard || message.type == .prescription, let title = content?["title"]?.string {
+            return title
+        }
+        let words = language == "zh" ? chinese : english
+        return words[message.type] ?? words[.custom] ?? ""
+    }
+
+    private static let english: [MessageType: String] = [
+        .image: "[Photo]", .voice: "[Voice message]", .video: "[Video]", .file: "[File]",
+        .orgUpdate: "[Organization update]", .call: "[Call]", .custom: "[Message]",
+    ]
+
+    private static let chinese: [MessageType: String] = [
+        .image: "[图片]", .voice: "[语音]", .video: "[视频]", .file: "[文件]", .orgUpdate: "[组织更新]",
+        .call: "[通话]", .custom: "[消息]",
+    ]
+}

@@ -1,0 +1,269 @@
+import Logging
+import Synchronization
+
+/// The second road: takes due push jobs from disk, builds each push when it is sent, hands it to its vendor, and
+/// decides what the vendor's answer means. Retry, removal of tokens and pace are here and nowhere else.
+///
+/// A lane is one credential of one vendor. Lanes do not wait for each other: each has its own requests under way, its
+/// own pause, and takes no more jobs from disk than it can send.
+public final class PushQueue: Sendable {
+    private struct Lane {
+        let settings: VendorSettings
+        let sender: any VendorSender
+        var underWay = 0
+        /// The credential was refused or asked for a pause: nothing goes out before.
+        var pausedUntil: Milliseconds = 0
+        /// After a refused credential one push at a time probes it, until one gets through.
+        var isProbing = false
+        var isClosed = false
+
+        func capacity(now: Milliseconds) -> Int {
+            guard !isClosed, now >= pausedUntil else { return 0 }
+            return isProbing ? max(0, 1 - underWay) : sender.concurrentMax - underWay
+        }
+    }
+
+    private struct State {
+        var lanes: [Int64: Lane] = [:]
+        /// Grows with every change of devices: what was read before it must be read again.
+        var generation: UInt64 = 0
+        var underWay = 0
+    }
+
+    private let store: any DeliveryStore
+    private let catalog: any VendorCatalog
+    private let tenants: @Sendable (TenantKey) -> Tenant?
+    private let limits: Limits
+    private let clock: WallClock
+    private let retries: RetryPolicy
+    private let logger: Logger
+    private let signal = WakeSignal()
+    private let state = Mutex(State())
+
+    /// A claimed job is nobody else's for this long; a crash frees it then, a start at once.
+    private static let leaseMilliseconds: Milliseconds = 60_000
+    private static let probeMilliseconds: Milliseconds = 60_000
+
+    public init(
+        store: any DeliveryStore, catalog: any VendorCatalog, tenants: @escaping @Sendable (TenantKey) -> Tenant?,
+        limits: Limits, clock: WallClock, logger: Logger
+    ) {
+        self.store = store
+        self.catalog = catalog
+        self.tenants = tenants
+        self.limits = limits
+        self.clock = clock
+        self.retries = RetryPolicy(limits: limits)
+        self.logger = logger
+    }
+
+    /// There are new jobs.
+    public func wake() { signal.wake() }
+
+    /// Devices have changed on disk: a push that was prepared before this is prepared anew.
+    public func devicesChanged() { state.withLock { $0.generation += 1 } }
+
+    // MARK: Credentials
+
+    /// Reads the vendors' settings. Called at start and after each change; a changed credential is a new lane.
+    public func reloadSettings() async throws {
+        let all = try await store.vendorSettings()
+        var closing: [any VendorSender] = []
+        for settings in all where state.withLock({ $0.lanes[settings.lane] }) == nil {
+            guard let tenant = tenants(settings.tenantKey) else { continue }
+            do {
+                let sender = try catalog.makeSender(
+                    for: settings.vendor, settings: settings.settings, tenantNo: tenant.tenantNo)
+                state.withLock { $0.lanes[settings.lane] = Lane(settings: settings, sender: sender) }
+            } catch {
+                logger.error(
+                    "a vendor's settings cannot be used",
+                    metadata: ["vendor": "\(settings.vendor)", "tenant": "\(tenant.tenantNo)", "code": "\(error.code)"])
+            }
+        }
+        let live = Set(all.map(\.lane))
+        state.withLock { state in
+            for lane in state.lanes.keys where !live.contains(lane) {
+                state.lanes[lane]?.isClosed = true
+                if state.lanes[lane]?.underWay == 0, let closed = state.lanes.removeValue(forKey: lane) {
+                    closing.append(closed.sender)
+                }
+            }
+        }
+        for sender in closing { await sender.shutdown() }
+        signal.wake()
+    }
+
+    // MARK: The loop
+
+    /// Runs until the task is cancelled; then nothing new begins, and what is under way ends first.
+    public func run() async {
+        while !Task.isCancelled {
+            var pause = Duration.seconds(1)
+            do {
+                pause = try await startDueJobs()
+            } catch {
+                logger.warning("push jobs could not be read", metadata: ["error": "\(error)"])
+            }
+            await signal.wait(atMost: pause)
+        }
+        await finish()
+    }
+
+    /// Claims what is due in every lane with room for it. Returns how long nothing else will be due.
+    private func startDueJobs() async throws -> Duration {
+        let now = clock.now
+        var nextDue = now + 1000
+        for (lane, due) in try await store.lanesWithJobs() {
+            guard due <= now else {
+                nextDue = min(nextDue, due)
+                continue
+            }
+            let room = state.withLock { state -> Int in
+                guard let known = state.lanes[lane] else { return 0 }
+                return min(known.capacity(now: now), limits.pushJobsInMemoryMax - state.underWay)
+            }
+            guard room > 0 else { continue }
+            let jobs = try await store.claimJobs(
+                lane: lane, limit: room, now: now, leaseUntil: now + Self.leaseMilliseconds)
+            for job in jobs {
+                guard let sender = begin(lane) else {
+                    try await store.change([(job, .released(at: now))], at: now)
+                    continue
+                }
+                // Waited for in `finish`, by count: a cancelled queue lets a push under way have its answer.
+                Task {
+                    await self.process(job, with: sender)
+                    self.end(lane)
+                }
+            }
+            if jobs.count == room { signal.wake() }
+        }
+        return .milliseconds(max(1, nextDue - now))
+    }
+
+    private func begin(_ lane: Int64) -> (any VendorSender)? {
+        state.withLock { state in
+            guard let known = state.lanes[lane], !known.isClosed else { return nil }
+            state.lanes[lane]?.underWay += 1
+            state.underWay += 1
+            return known.sender
+        }
+    }
+
+    private func end(_ lane: Int64) {
+        let closing = state.withLock { state -> (any VendorSender)? in
+            state.underWay -= 1
+            state.lanes[lane]?.underWay -= 1
+            guard let known = state.lanes[lane], known.isClosed, known.underWay == 0 else { return nil }
+            return state.lanes.removeValue(forKey: lane)?.sender
+        }
+        if let closing { Task { await closing.shutdown() } }
+        signal.wake()
+    }
+
+    private func finish() async {
+        let deadline = ContinuousClock.now + .seconds(12)
+        while state.withLock({ $0.underWay }) > 0, ContinuousClock.now < deadline {
+            // Cancellation does not end this wait: the requests have their own ten seconds.
+            await Task { await self.signal.wait(atMost: .milliseconds(100)) }.value
+        }
+        let senders = state.withLock { state in
+            defer { state.lanes.removeAll() }
+            return state.lanes.values.map(\.sender)
+        }
+        for sender in senders { await sender.shutdown() }
+    }
+
+    // MARK: One job
+
+    private func process(_ job: PushJob, with sender: any VendorSender) async {
+        do {
+            let change = try await change(for: job, with: sender)
+            try await store.change([(job, change)], at: clock.now)
+        } catch {
+            // The job stays leased on disk and comes back when the lease ends.
+            logger.warning("a push job was put off", metadata: ["job": "\(job.key)", "error": "\(error)"])
+        }
+    }
+
+    private func change(for job: PushJob, with sender: any VendorSender) async throws -> PushJobChange {
+        while true {
+            let generation = state.withLock { $0.generation }
+            guard let subject = try await store.subject(of: job) else { return .skipped(.cancelled) }
+            let now = clock.now
+            let verdict = FallbackRule.verdict(
+                message: subject.message, device: subject.device, isAcknowledged: subject.isAcknowledged,
+                isConfigured: { _ in true }, canSendSilently: { _ in sender.canSendSilently }, now: now)
+            switch verdict {
+            case .nothing: return .skipped(.acknowledged)
+            case .skip(let reason): return .skipped(reason)
+            case .push: break
+            }
+            guard let token = subject.token else { return .skipped(.noToken) }
+            let expiry = PushContent.expiresAt(subject.message, limits: limits)
+            if let expiry, now >= expiry { return .skipped(.expired) }
+            let push = PushContent.push(subject, token: token, limits: limits, now: now)
+            // From here on the request has begun. If a device changed since it was read, it is read again: after the
+            // answer to a deregistration no new vendor request begins for it.
+            guard state.withLock({ $0.generation == generation }) else { continue }
+            let answer = await sender.send(push)
+            return outcome(of: answer, job: job, token: token, expiry: expiry)
+        }
+    }
+
+    private func outcome(
+        of answer: VendorAnswer, job: PushJob, token: PushToken, expiry: Milliseconds?
+    ) -> PushJobChange {
+        let now = clock.now
+        let attempts = job.attempts + 1
+        switch answer {
+        case .sent(let vendorID):
+            settled(job.lane)
+            return .accepted(vendor: token.vendor, vendorID: vendorID)
+        case .dead(let reply, let since, _):
+            settled(job.lane)
+            return .tokenDead(token, reply, since: since)
+        case .drop(let reply):
+            settled(job.lane)
+            return .failed(vendor: token.vendor, .vendorRefused, reply)
+        case .retry(let reply, let after):
+            return again(
+                at: retries.next(afterAttempts: attempts, asked: after, isPace: false, now: now), token, reply, expiry)
+        case .unknown(let reply):
+            return again(
+                at: retries.next(afterAttempts: attempts, asked: nil, isPace: false, now: now), token, reply, expiry)
+        case .slow(let reply, let scope, let after):
+            let next = retries.next(afterAttempts: attempts, asked: after, isPace: true, now: now)
+            if scope == .credential { pause(job.lane, until: next, isRefused: false) }
+            return again(at: next, token, reply, expiry)
+        case .auth(let reply):
+            logger.error(
+                "a vendor refused the credential", metadata: ["vendor": "\(token.vendor)", "code": "\(reply.code)"])
+            pause(job.lane, until: now + Self.probeMilliseconds, isRefused: true)
+            return again(at: now + Self.probeMilliseconds, token, reply, expiry)
+        }
+    }
+
+    private func again(
+        at next: Milliseconds, _ token: PushToken, _ reply: VendorReply, _ expiry: Milliseconds?
+    ) -> PushJobChange {
+        guard let expiry, next < expiry else { return .failed(vendor: token.vendor, .expired, reply) }
+        return .retry(at: next, vendor: token.vendor, reply)
+    }
+
+    private func settled(_ lane: Int64) {
+        state.withLock { state in
+            guard state.lanes[lane]?.isProbing == true else { return }
+            state.lanes[lane]?.isProbing = false
+            state.lanes[lane]?.pausedUntil = 0
+        }
+    }
+
+    private func pause(_ lane: Int64, until: Milliseconds, isRefused: Bool) {
+        state.withLock { state in
+            state.lanes[lane]?.pausedUntil = until
+            if isRefused { state.lanes[lane]?.isProbing = true }
+        }
+    }
+}
