@@ -92,14 +92,20 @@ let package = Package(
                 "PushCore", asyncHTTPClient, crypto, jwtKit, logging, nioCore, nioFoundation, nioHTTP1, nioSSL,
             ]),
 
+        // Who may do what at the broker: the rules of the plugin, without the broker. A target of its own because
+        // nothing but the broker can link the plugin: the functions it calls are in the broker's executable.
+        .target(name: "BrokerPolicy", dependencies: ["BrokerControl", "PushCredentials", crypto]),
+
         // Loaded by Mosquitto. `-static-stdlib` and the three libraries put the whole Swift runtime into the
-        // plugin: the broker's user can read neither the toolchain nor the build folder.
+        // plugin: the broker's user can read neither the toolchain nor the build folder. `nodelete`, because a
+        // Swift runtime cannot be unloaded.
         .target(
-            name: "BrokerPlugin", dependencies: ["BrokerControl", "PushCredentials", "CMosquittoBroker", crypto],
+            name: "BrokerPlugin",
+            dependencies: ["BrokerPolicy", "BrokerControl", "PushCredentials", "CMosquittoBroker"],
             linkerSettings: [
                 .unsafeFlags([
                     "-static-stdlib", "-Xlinker", "-l_FoundationCollections", "-Xlinker", "-l_FoundationCShims",
-                    "-Xlinker", "-lswiftSynchronization",
+                    "-Xlinker", "-lswiftSynchronization", "-Xlinker", "-z", "-Xlinker", "nodelete",
                 ])
             ]),
 
@@ -125,7 +131,7 @@ let package = Package(
             resources: [.copy("Vectors")]),
         .testTarget(
             name: "BrokerPluginTests",
-            dependencies: ["BrokerPlugin", "BrokerControl", "PushCredentials", "MosquittoClient", crypto]),
+            dependencies: ["BrokerPolicy", "BrokerControl", "PushCredentials", crypto]),
         .testTarget(name: "MosquittoClientTests", dependencies: ["MosquittoClient", "PushTestSupport"]),
         .testTarget(name: "PushCoreTests", dependencies: ["PushCore", "PushTestSupport"]),
         .testTarget(name: "PushStorageTests", dependencies: ["PushCore", "PushStorage", "PushTestSupport", grdb]),

@@ -1,0 +1,144 @@
+import BrokerControl
+import BrokerPolicy
+import CMosquittoBroker
+import PushCredentials
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The rules, tied to the broker. One for the life of the broker; its address is the callbacks' userdata.
+///
+/// The policy must not be in use while a function of the broker is called that may call back (closing a client does):
+/// two accesses at a time are a trap.
+final class BrokerPlugin {
+    private var policy: BrokerPolicy
+    private var lifeline: Lifeline?
+    private var identifier: OpaquePointer?
+
+    init(_ settings: PluginSettings) throws(PluginFault) {
+        policy = BrokerPolicy(
+            verifier: try Self.verifier(keysFile: settings.keysFile),
+            gatewayPasswordHash: settings.gatewayPasswordHash,
+            boot: String(UInt64.random(in: .min ... .max), radix: 36))
+        lifeline = settings.isLifelineUsed ? Lifeline() : nil
+    }
+
+    private static func verifier(keysFile: String) throws(PluginFault) -> DeviceCredentialVerifier {
+        guard let text = try? Data(contentsOf: URL(filePath: keysFile)) else {
+            throw PluginFault(text: "the keys file cannot be read")
+        }
+        guard let verifier = try? DeviceCredentialVerifier(jwks: Array(text)) else {
+            throw PluginFault(text: "the keys file is no JSON Web Key Set with a P-256 key")
+        }
+        return verifier
+    }
+
+    // MARK: Registration
+
+    func register(with identifier: OpaquePointer) throws(PluginFault) {
+        let userdata = Unmanaged.passUnretained(self).toOpaque()
+        for callback in PluginCallback.all {
+            let status = callback.withTopic { topic in
+                mosquitto_callback_register(identifier, callback.event, callback.function, topic, userdata)
+            }
+            guard status == Status.success else {
+                throw PluginFault(text: "the broker refused the registration for event \(callback.event)")
+            }
+        }
+        self.identifier = identifier
+    }
+
+    func unregister() {
+        guard let identifier else { return }
+        for callback in PluginCallback.all {
+            _ = callback.withTopic { topic in
+                mosquitto_callback_unregister(identifier, callback.event, callback.function, topic)
+            }
+        }
+        self.identifier = nil
+    }
+
+    // MARK: Events
+
+    func authenticate(_ event: mosquitto_evt_basic_auth) -> Int32 {
+        guard let client = event.client else { return Status.notAuthenticated }
+        let request = BrokerPolicy.ConnectRequest(
+            client: UInt(bitPattern: client), clientID: text(mosquitto_client_id(client)),
+            username: text(event.username), password: text(event.password))
+        switch policy.authenticate(request, at: WallClock.milliseconds) {
+        case .accepted:
+            return Status.success
+        case .refused(let refusal):
+            BrokerLog.debug("a connection was refused: \(refusal)")
+            return Status.notAuthenticated
+        }
+    }
+
+    func checkAccess(_ event: mosquitto_evt_acl_check) -> Int32 {
+        guard let client = event.client, let topic = text(event.topic), let access = TopicAccess(event.access) else {
+            return Status.notAllowed
+        }
+        let isAllowed = policy.allows(
+            access, topic: topic, isRetained: event.retain, client: UInt(bitPattern: client),
+            at: WallClock.milliseconds)
+        return isAllowed ? Status.success : Status.notAllowed
+    }
+
+    func disconnected(_ event: mosquitto_evt_disconnect) {
+        guard let client = event.client else { return }
+        policy.disconnected(UInt(bitPattern: client), at: WallClock.milliseconds)
+    }
+
+    /// Always a success: any other answer makes the broker close the connection that the command came by.
+    func control(_ event: mosquitto_evt_control) -> Int32 {
+        guard let client = event.client else { return Status.success }
+        let payload = event.payload.map { Array(UnsafeRawBufferPointer(start: $0, count: Int(event.payloadlen))) } ?? []
+        let result = policy.receive(payload, from: UInt(bitPattern: client), at: WallClock.milliseconds)
+        if result != .done {
+            BrokerLog.warning("a command was ignored: \(result)")
+        }
+        return Status.success
+    }
+
+    func reload() {
+        policy.reloadBegan()
+    }
+
+    func tick() {
+        let monotonic = MonotonicClock.milliseconds
+        let actions = policy.tick(at: WallClock.milliseconds, monotonic: monotonic)
+        for clientID in actions.disconnect {
+            mosquitto_kick_client_by_clientid(clientID, false)
+        }
+        for report in actions.reports {
+            send(report)
+        }
+        lifeline?.check(at: monotonic)
+    }
+
+    /// A report that cannot be sent leaves a gap in the numbers, which is how the gateway learns of it.
+    private func send(_ report: [UInt8]) {
+        _ = mosquitto_broker_publish_copy(
+            BrokerIdentity.presenceClientID, BrokerTopic.presence, Int32(clamping: report.count), report, 1, false, nil)
+    }
+
+    /// Nil for no pointer and for what is not UTF-8.
+    private func text(_ characters: UnsafePointer<CChar>?) -> String? {
+        characters.flatMap { String(validatingCString: $0) }
+    }
+}
+
+extension TopicAccess {
+    fileprivate init?(_ access: Int32) {
+        switch access {
+        case MOSQ_ACL_READ: self = .read
+        case MOSQ_ACL_WRITE: self = .write
+        case MOSQ_ACL_SUBSCRIBE: self = .subscribe
+        case MOSQ_ACL_UNSUBSCRIBE: self = .unsubscribe
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,119 @@
+import Crypto
+
+/// The signature by which a tenant's own server vouches for a user at registration: a JWT (HS256) or a Tencent UserSig,
+/// both made with the app's `signingKey`, whose characters are the HMAC key as they stand.
+///
+/// Two steps: ``claimedApp(of:)`` says whose key to fetch, ``verify(_:key:now:)`` checks with it.
+public enum UserSignature {
+    /// The app that a signature names, not yet checked.
+    public enum ClaimedApp: Sendable, Equatable {
+        /// `iss` of a JWT.
+        case appID(String)
+        /// `TLS.sdkappid` of a UserSig.
+        case sdkAppID(Int64)
+    }
+
+    /// A user whose signature was good.
+    public struct VerifiedUser: Sendable, Equatable {
+        public let userID: String
+        /// Seconds since 1970; a JWT may leave it out.
+        public let issuedAt: Int64?
+    }
+
+    /// A JWT whose `exp` is further ahead than these seconds (7 days) is refused.
+    public static let lifetimeMax: Int64 = 7 * 24 * 3600
+
+    /// The app that the signature names. Nothing of it has been checked.
+    public static func claimedApp(of signature: String) throws(CredentialFault) -> ClaimedApp {
+        if isJWT(signature) {
+            return .appID(try CompactJWS(parsing: signature).claims(as: Claims.self).issuer)
+        }
+        return .sdkAppID(try decodeUserSig(signature).sdkAppID)
+    }
+
+    /// The user of a good signature.
+    ///
+    /// - Parameters:
+    ///   - key: the `signingKey` of the app that ``claimedApp(of:)`` named.
+    ///   - now: seconds since 1970.
+    public static func verify(
+        _ signature: String, key: String, now: Int64
+    ) throws(CredentialFault) -> VerifiedUser {
+        guard !key.isEmpty else { throw .unknownKey }
+        guard isJWT(signature) else { return try verifyUserSig(signature, key: key, now: now) }
+        let token = try CompactJWS(parsing: signature)
+        try HS256.check(token, key: SymmetricKey(data: Array(key.utf8)))
+        let claims = try token.claims(as: Claims.self)
+        guard now < claims.expiresAt.seconds else { throw .expired }
+        guard claims.expiresAt.seconds <= now.addingSaturating(lifetimeMax) else { throw .lifetimeTooLong }
+        guard claims.notBefore.map({ $0.seconds <= now }) ?? true else { throw .notYetValid }
+        return VerifiedUser(userID: claims.userID, issuedAt: claims.issuedAt?.seconds)
+    }
+
+    /// Makes the JWT form, as a tenant's own server does. Times are seconds since 1970.
+    public static func makeJWT(
+        appID: String, userID: String, key: String, issuedAt: Int64, expiresAt: Int64
+    ) throws -> String {
+        let claims = Claims(
+            issuer: appID, userID: userID, issuedAt: NumericDate(seconds: issuedAt), notBefore: nil,
+            expiresAt: NumericDate(seconds: expiresAt))
+        return try HS256.sign(claims, type: "JWT", key: SymmetricKey(data: Array(key.utf8)))
+    }
+
+    /// Makes the UserSig form, as a tenant's own server does. `issuedAt` is seconds since 1970, `lifetime` seconds.
+    public static func makeUserSig(
+        sdkAppID: Int64, userID: String, key: String, issuedAt: Int64, lifetime: Int64
+    ) throws -> String {
+        try UserSig.make(
+            identifier: userID, sdkAppID: sdkAppID, key: key, issuedAt: issuedAt, lifetime: lifetime)
+    }
+
+    /// The alphabet of a UserSig has no dot, a JWT has two.
+    private static func isJWT(_ signature: String) -> Bool {
+        signature.utf8.contains(UInt8(ascii: "."))
+    }
+
+    private static func verifyUserSig(
+        _ signature: String, key: String, now: Int64
+    ) throws(CredentialFault) -> VerifiedUser {
+        let document = try decodeUserSig(signature)
+        do throws(UserSig.Fault) {
+            try UserSig.check(document, key: key, now: now)
+        } catch {
+            throw error == .expired ? .expired : .badSignature
+        }
+        return VerifiedUser(userID: document.identifier, issuedAt: document.issuedAt)
+    }
+
+    private static func decodeUserSig(_ signature: String) throws(CredentialFault) -> UserSig.Document {
+        do throws(UserSig.Fault) {
+            return try UserSig.decode(signature)
+        } catch {
+            throw .malformed
+        }
+    }
+
+    private struct Claims: Codable {
+        let issuer: String
+        let userID: String
+        let issuedAt: NumericDate?
+        let notBefore: NumericDate?
+        let expiresAt: NumericDate
+
+        enum CodingKeys: String, CodingKey {
+            case issuer = "iss"
+            case userID = "sub"
+            case issuedAt = "iat"
+            case notBefore = "nbf"
+            case expiresAt = "exp"
+        }
+    }
+}
+
+extension Int64 {
+    /// The sum, or the nearest value there is.
+    fileprivate func addingSaturating(_ other: Int64) -> Int64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? (other < 0 ? .min : .max) : sum
+    }
+}
