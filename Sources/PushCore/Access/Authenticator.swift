@@ -152,7 +152,10 @@ public final class Authenticator: Sendable {
             guard let openAppID, let app = access.app(id: openAppID), app.registration == .open else {
                 throw GatewayError(.unauthenticated, "A user signature is required.")
             }
-            return (app, try enabledTenant(of: app), nil, nil)
+            guard let tenant = enabledTenant(of: app) else {
+                throw GatewayError(.unauthenticated, "The app or its tenant is disabled.")
+            }
+            return (app, tenant, nil, nil)
         }
         do throws(CredentialFault) {
             let app: App?
@@ -160,17 +163,17 @@ public final class Authenticator: Sendable {
             case .appID(let id): app = access.app(id: id)
             case .sdkAppID(let id): app = access.app(sdkAppID: id)
             }
-            guard let app else { throw .unknownKey }
+            guard let app, let tenant = enabledTenant(of: app) else { throw .unknownKey }
             let user = try UserSignature.verify(signature, key: app.signingKey, now: clock.now / 1000)
-            return (app, try enabledTenant(of: app), user.userID, user.issuedAt.map { $0 * 1000 })
+            return (app, tenant, user.userID, user.issuedAt.map { $0 * 1000 })
         } catch {
             if error == .expired { throw GatewayError(.tokenExpired, "The user signature is past its exp.") }
             throw GatewayError(.unauthenticated, "The user signature is not valid.")
         }
     }
 
-    private func enabledTenant(of app: App) throws(CredentialFault) -> Tenant {
-        guard app.isEnabled, let tenant = access.tenant(key: app.tenantKey), tenant.isEnabled else { throw .unknownKey }
+    private func enabledTenant(of app: App) -> Tenant? {
+        guard app.isEnabled, let tenant = access.tenant(key: app.tenantKey), tenant.isEnabled else { return nil }
         return tenant
     }
 

@@ -1,0 +1,181 @@
+/// What devices and apps do with messages: send, synchronize, read one. Every door (HTTP, MQTT) calls these and adds
+/// nothing but its encoding.
+public struct Messaging: Sendable {
+    private let archive: any MessageArchive
+    private let devices: any DeviceStore
+    private let delivery: any DeliveryStore
+    private let publisher: any DownlinkPublisher
+    private let receipts: Receipts
+    private let expansionWaiting: @Sendable () -> Void
+    private let ids: IDGenerator
+    private let limits: Limits
+    private let clock: WallClock
+
+    public init(
+        archive: any MessageArchive, devices: any DeviceStore, delivery: any DeliveryStore,
+        publisher: any DownlinkPublisher, receipts: Receipts, expansionWaiting: @escaping @Sendable () -> Void,
+        ids: IDGenerator, limits: Limits, clock: WallClock
+    ) {
+        self.archive = archive
+        self.devices = devices
+        self.delivery = delivery
+        self.publisher = publisher
+        self.receipts = receipts
+        self.expansionWaiting = expansionWaiting
+        self.ids = ids
+        self.limits = limits
+        self.clock = clock
+    }
+
+    // MARK: Sending
+
+    /// Archives a message and returns when it is on disk with its audience; delivery follows from the archive.
+    public func send(_ body: RawJSON, as principal: Principal) async throws -> Acceptance {
+        if case .app = principal { _ = try principal.app(with: .messagesSend) }
+        let message = try Message(parsing: body, as: principal, limits: limits, ids: ids, now: clock.now)
+        if message.isEphemeral { return try await sendEphemeral(message, as: principal) }
+        let acceptance = try await archive.accept(message, from: principal)
+        if acceptance.recipients == nil { expansionWaiting() }
+        return acceptance
+    }
+
+    /// Never archived, no `seq`, no push: only for devices that are there now.
+    private func sendEphemeral(_ message: Message, as principal: Principal) async throws -> Acceptance {
+        let delivery = try await archive.receivers(of: message, from: principal)
+        let template = EphemeralTemplate(delivery.message)
+        for account in delivery.accounts {
+            publisher.publishTransient(
+                topic: Topics.inbox(account: account.id), payload: template.payload(account: account.id))
+        }
+        return Acceptance(
+            id: message.id, serverTime: delivery.message.serverTime, recipients: delivery.accounts.count,
+            isDuplicate: false, ownSeq: nil)
+    }
+
+    // MARK: Receiving
+
+    /// What a device asks for when it catches up.
+    public struct SyncRequest: Sendable {
+        public var after: Int64
+        public var broadcastAfter: Int64?
+        public var limit: Int
+
+        /// From the query of a GET, where everything is text.
+        public init(after: String?, broadcastAfter: String?, limit: String?, limits: Limits) throws(GatewayError) {
+            self.limit = try PageRequest(limit: limit, cursor: nil, limits: limits).limit
+            self.after = try Self.cursor("after", after) ?? 0
+            self.broadcastAfter = try Self.cursor("broadcastAfter", broadcastAfter)
+        }
+
+        /// From the payload of an MQTT request.
+        public init(parsing body: RawJSON, limits: Limits) throws(GatewayError) {
+            var reader = try BodyReader(parsing: body)
+            after = reader.integer("after", in: 0...Int64.max) ?? 0
+            broadcastAfter = reader.integer("broadcastAfter", in: 0...Int64.max)
+            limit = reader.integer("limit", in: 1...Int64(limits.pageItemsMax)).map { Int($0) } ?? limits.pageItemsDefault
+            try reader.finish()
+        }
+
+        private static func cursor(_ name: String, _ text: String?) throws(GatewayError) -> Int64? {
+            guard let text else { return nil }
+            guard let number = Int64(text), number >= 0 else {
+                throw GatewayError(.invalidRequest, "\(name) must be a whole number that is not negative.")
+            }
+            return number
+        }
+    }
+
+    /// Everything after a cursor in `seq` order, and an acknowledgement of what is up to it.
+    ///
+    /// - Parameter bytesMax: the page ends before it would grow beyond this, but always holds one item.
+    public func sync(_ request: SyncRequest, as device: DeviceIdentity, bytesMax: Int = .max) async throws -> RawJSON {
+        if request.after > 0 { _ = try await receipts.acknowledge(seq: request.after, broadcastSeq: nil, as: device) }
+        let page = try await archive.inbox(of: device.account.key, after: request.after, limit: request.limit)
+        let now = clock.now
+        var items: [[UInt8]] = []
+        var bytes = 0
+        for item in page.items {
+            let payload = DownlinkTemplate(item.message, now: now).payload(account: device.account.id, seq: item.entry.seq)
+            bytes += payload.count + 1
+            if bytes > bytesMax, !items.isEmpty { break }
+            items.append(payload)
+        }
+        let last = items.isEmpty ? request.after : page.items[items.count - 1].entry.seq
+        return .object { writer in
+            writer.array("items") { writer in for item in items { writer.raw(RawJSON(archived: item)) } }
+            writer.member("head", page.head)
+            writer.member("more", last < page.head)
+            // No broadcast has been sent yet: the channel exists, its head is 0.
+            writer.object("broadcast") { writer in
+                writer.array("items") { _ in }
+                writer.member("head", 0)
+                writer.member("more", false)
+            }
+        }
+    }
+
+    /// One message, for its sender, its receivers, and apps of the tenant; apps also see its trace.
+    public func read(id: String, as principal: Principal) async throws -> RawJSON {
+        let unknown = GatewayError(.notFound, "There is no such message.")
+        guard let message = try await archive.message(id: id, tenant: principal.tenant.key) else { throw unknown }
+        var trace: [DeviceTrace]?
+        switch principal {
+        case .app:
+            _ = try principal.app(with: .messagesRead)
+            trace = try await delivery.trace(of: message)
+        case .device(let device):
+            let isSender = message.from == device.account.id
+            guard isSender ? true : try await archive.hasEntry(of: message.key, account: device.account.key) else {
+                throw unknown
+            }
+        }
+        return .object { writer in
+            writer.member("message", Self.original(message))
+            if let trace { writer.array("trace") { writer in for device in trace { device.write(into: &writer) } } }
+        }
+    }
+
+    /// The original as its sender wrote it, in the contract's key order.
+    private static func original(_ message: ArchivedMessage) -> RawJSON {
+        .object { writer in
+            writer.member("id", message.id)
+            writer.member("from", message.from)
+            writer.member("to", message.to)
+            writer.member("target", ifPresent: message.target)
+            writer.member("tenantNo", message.tenantNo)
+            writer.member("type", message.type.rawValue)
+            if let content = message.content { writer.member("content", content) } else { writer.null("content") }
+            writer.member("timestamp", message.timestamp)
+            writer.member("isBackground", message.isBackground)
+            writer.member("serverTime", message.serverTime)
+            writer.member("revision", message.revision)
+            writer.member("ttl", ifPresent: message.timeToLiveSeconds)
+            if message.state == .revoked { writer.member("revoked", true) }
+            if message.state == .burned { writer.member("burned", true) }
+        }
+    }
+}
+
+/// The downlink of a message that has no place in any inbox: the same keys without `seq`.
+private struct EphemeralTemplate {
+    private let message: ArchivedMessage
+
+    init(_ message: ArchivedMessage) { self.message = message }
+
+    func payload(account: String) -> [UInt8] {
+        JSONWriter.object { writer in
+            let isGroup = message.form == .group
+            writer.member("id", message.id)
+            writer.member("from", isGroup ? message.to : message.from)
+            writer.member("to", message.form == .single ? message.to : account)
+            if isGroup { writer.member("target", message.from) }
+            writer.member("tenantNo", message.tenantNo)
+            writer.member("type", message.type.rawValue)
+            writer.member("content", message.content ?? .emptyObject)
+            writer.member("timestamp", message.timestamp)
+            writer.member("isBackground", message.isBackground)
+            writer.member("serverTime", message.serverTime)
+            writer.member("revision", message.revision)
+        }
+    }
+}

@@ -1,0 +1,137 @@
+/// The operations of devices over MQTT (contract, section 5): from the payload of `up/{deviceId}/{op}` to the payload
+/// of the reply on `device/{deviceId}`. The broker's plugin has made sure that the device in the topic is the sender.
+public struct UplinkRequests: Sendable {
+    private let authenticator: Authenticator
+    private let messaging: Messaging
+    private let receipts: Receipts
+    private let registry: DeviceRegistry
+    private let presence: PresenceBook
+    private let limits: Limits
+
+    public init(
+        authenticator: Authenticator, messaging: Messaging, receipts: Receipts, registry: DeviceRegistry,
+        presence: PresenceBook, limits: Limits
+    ) {
+        self.authenticator = authenticator
+        self.messaging = messaging
+        self.receipts = receipts
+        self.registry = registry
+        self.presence = presence
+        self.limits = limits
+    }
+
+    /// One request as it arrived.
+    public struct Request: Sendable {
+        public let deviceID: String
+        public let operation: String
+        public let payload: [UInt8]
+
+        public init(deviceID: String, operation: String, payload: [UInt8]) {
+            self.deviceID = deviceID
+            self.operation = operation
+            self.payload = payload
+        }
+    }
+
+    /// Runs a request. The reply is nil when the request asked for none.
+    ///
+    /// - Parameter isCorrelated: the client gave MQTT 5 correlation data and so wants a reply without a `requestId`.
+    public func reply(to request: Request, isCorrelated: Bool) async -> [UInt8]? {
+        var requestID: RawJSON?
+        // Garbage is answered although it asks for nothing, so that whoever writes a client sees what is wrong.
+        var wantsReply = true
+        do {
+            let body = try Self.body(of: request.payload)
+            requestID = body.object?["requestId"]
+            wantsReply = requestID != nil || isCorrelated
+            let result = try await run(request.operation, body, deviceID: request.deviceID)
+            guard wantsReply else { return nil }
+            return Self.envelope(requestID, request.operation) { writer in
+                writer.member("ok", true)
+                writer.member("result", result)
+            }
+        } catch {
+            guard wantsReply else { return nil }
+            let refusal = (error as? GatewayError) ?? GatewayError(.internalError, "The gateway failed; ask again.")
+            return Self.refusal(refusal, requestID: requestID, operation: request.operation)
+        }
+    }
+
+    /// The reply to a request that was not run.
+    public static func refusal(_ error: GatewayError, requestID: RawJSON?, operation: String) -> [UInt8] {
+        envelope(requestID, operation) { writer in
+            writer.member("ok", false)
+            writer.object("error") { writer in
+                writer.member("code", error.code.rawValue)
+                writer.member("title", error.code.title)
+                writer.member("detail", error.detail)
+                if !error.errors.isEmpty {
+                    writer.array("errors") { writer in
+                        for fault in error.errors {
+                            writer.object { writer in
+                                writer.member("pointer", fault.pointer)
+                                writer.member("detail", fault.detail)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private static func envelope(
+        _ requestID: RawJSON?, _ operation: String, _ body: (inout JSONWriter) -> Void
+    ) -> [UInt8] {
+        JSONWriter.object { writer in
+            writer.member("requestId", ifPresent: requestID)
+            writer.member("op", operation)
+            body(&writer)
+        }
+    }
+
+    /// An empty payload is an empty request: some operations need nothing.
+    private static func body(of payload: [UInt8]) throws(GatewayError) -> RawJSON {
+        guard !payload.isEmpty else { return .emptyObject }
+        let body: RawJSON
+        do throws(JSONFault) {
+            body = try RawJSON(parsing: payload)
+        } catch {
+            throw GatewayError(.invalidRequest, "The payload is not JSON: \(error.reason) at byte \(error.offset).")
+        }
+        guard let object = body.object else { throw .invalid("", "The payload must be a JSON object.") }
+        // Any string or number up to a fair size is handed back as it came.
+        if let id = object["requestId"], ![.string, .number].contains(id.kind) || id.bytes.count > 256 {
+            throw .invalid("/requestId", "Expected a text or a number of at most 256 bytes.")
+        }
+        return body
+    }
+
+    private func run(_ operation: String, _ body: RawJSON, deviceID: String) async throws -> RawJSON {
+        guard body.bytes.count <= limits.requestBytesMax else {
+            throw GatewayError(.tooLarge, "The request is larger than \(limits.requestBytesMax) bytes.")
+        }
+        let device = try await authenticator.device(id: deviceID)
+        switch operation {
+        case "send": return try await messaging.send(body, as: .device(device)).json
+        case "ack": return try await receipts.acknowledge(body, as: device).json
+        case "sync":
+            return try await messaging.sync(
+                Messaging.SyncRequest(parsing: body, limits: limits), as: device,
+                bytesMax: limits.mqttPageBytesMax - 1024)
+        case "push": return try await registry.setPush(device, body)
+        case "state": return try setState(device, body)
+        case "deregister":
+            try await registry.deregister(device)
+            return .emptyObject
+        default: throw GatewayError(.invalidRequest, "There is no operation \(operation).")
+        }
+    }
+
+    private func setState(_ device: DeviceIdentity, _ body: RawJSON) throws -> RawJSON {
+        var reader = try BodyReader(parsing: body)
+        let app = reader.required("app", reader.string("app") { ["foreground", "background"].contains($0) })
+        try reader.finish()
+        presence.setBackground(app == "background", deviceID: device.deviceID)
+        return .object { $0.member("app", app ?? "foreground") }
+    }
+}
