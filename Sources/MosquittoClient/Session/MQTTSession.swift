@@ -96,7 +96,8 @@ public final class MQTTSession: Sendable {
         topic: String, payload: [UInt8], qos: MQTTQoS = .atLeastOnce, retain: Bool = false,
         properties: MQTTPublishProperties = MQTTPublishProperties()
     ) async throws -> UInt8 {
-        let outcome = try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<PublishOutcome, any Error>) in
+        let outcome = try await withCheckedThrowingContinuation {
+            (waiter: CheckedContinuation<PublishOutcome, any Error>) in
             do {
                 try publish(topic: topic, payload: payload, qos: qos, retain: retain, properties: properties) {
                     waiter.resume(returning: $0)

@@ -54,7 +54,8 @@ struct PropertyList {
                 var bytes: UnsafeMutableRawPointer?
                 var count: UInt16 = 0
                 mosquitto_property_read_binary(property, MQTT_PROP_CORRELATION_DATA.code, &bytes, &count, false)
-                result.correlationData = Array(UnsafeRawBufferPointer(start: bytes, count: bytes == nil ? 0 : Int(count)))
+                result.correlationData = Array(
+                    UnsafeRawBufferPointer(start: bytes, count: bytes == nil ? 0 : Int(count)))
                 Glibc.free(bytes)
             default: break
             }

@@ -146,7 +146,8 @@ final class SessionDriver: MosquittoHandleOwner {
 
     private func connectStarted(code: Int32, systemError: Int32) {
         guard let handle, code == 0, handle.socket >= 0 else {
-            return attemptFailed(MQTTFailure(library: code == 0 ? MosquittoCode.noConnection : code, systemError: systemError))
+            return attemptFailed(
+                MQTTFailure(library: code == 0 ? MosquittoCode.noConnection : code, systemError: systemError))
         }
         // A child process that inherited the socket would keep it in the epoll set after the library closed it.
         _ = fcntl(handle.socket, F_SETFD, FD_CLOEXEC)
