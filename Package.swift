@@ -12,6 +12,7 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
@@ -62,11 +63,12 @@ let package = Package(
         // C libraries, as Debian ships them.
         .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
         .systemLibrary(name: "CMosquittoBroker", providers: [.apt(["mosquitto-dev"])]),
+        .systemLibrary(name: "CEpoll"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Leaves: credentials (shared with the broker plugin), the MQTT client, the embedded schema.
         .target(name: "PushCredentials", dependencies: ["CZlib", crypto]),
-        .target(name: "MosquittoClient", dependencies: ["CMosquitto"]),
+        .target(name: "MosquittoClient", dependencies: ["CEpoll", "CMosquitto", deque, heap]),
         .target(name: "BrokerControl"),
         .target(
             name: "Migrations", path: "Migrations",
