@@ -51,7 +51,9 @@ public final class Authenticator: Sendable {
     private func deviceCredential(_ token: String) throws(GatewayError) -> DeviceCredential? {
         let now = clock.now / 1000
         if let known = verified.credential(for: token) {
-            guard known.expiresAt > now else { throw GatewayError(.tokenExpired, "The device's credential is past its exp.") }
+            guard known.expiresAt > now else {
+                throw GatewayError(.tokenExpired, "The device's credential is past its exp.")
+            }
             return known
         }
         do throws(CredentialFault) {
