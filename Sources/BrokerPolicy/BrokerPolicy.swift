@@ -63,7 +63,7 @@ public struct BrokerPolicy {
     private var nextExpiryScan: Int64 = 0
 
     /// A credential that ran out ends its session within this time (contract: 60 s).
-    static let expiryScanInterval: Int64 = 15_000
+    static let expiryScanInterval: Int64 = 5000
     /// Each one is a disconnection's work inside the broker's loop.
     static let kicksPerTickMax = 200
 
