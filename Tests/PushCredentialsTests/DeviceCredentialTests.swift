@@ -13,7 +13,8 @@ struct DeviceCredentialTests {
     private func fault(_ token: String, now: Int64 = now, verifier: DeviceCredentialVerifier? = nil) -> CredentialFault?
     {
         do throws(CredentialFault) {
-            _ = try (verifier ?? ownVerifier()).verify(token, now: now, audience: DeviceCredential.mqttAudience)
+            let verifier = if let verifier { verifier } else { try ownVerifier() }
+            _ = try verifier.verify(token, now: now, audience: DeviceCredential.mqttAudience)
             return nil
         } catch {
             return error

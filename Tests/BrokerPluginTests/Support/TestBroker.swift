@@ -89,7 +89,7 @@ final class TestBroker {
 
     private func start(_ command: [String]) throws {
         let log = directory.appendingPathComponent("log")
-        FileManager.default.createFile(atPath: log.path, contents: nil)
+        try Data().write(to: log)
         process.executableURL = URL(fileURLWithPath: command[0])
         process.arguments = Array(command.dropFirst())
         process.standardInput = standardInput
