@@ -129,6 +129,54 @@ struct PolicyTests {
         #expect(policy.authenticate(try request(2, "a", lifetime: 8000), at: later) == .accepted)
     }
 
+    @Test func `altered commands never do harm`() throws {
+        var policy = try policy()
+        let text = Array(
+            #"{"endedDevices":{"page":0,"isLast":false,"devices":["dev_a","dev_b"]},"endDevices":{"_0":[]}}"#.utf8)
+        var notUnderstood = 0
+        var state: UInt64 = 1
+        func random(below limit: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % limit
+        }
+        for _ in 0..<20_000 {
+            var altered = text
+            for _ in 0...random(below: 4) {
+                switch random(below: 4) {
+                case 0: altered[random(below: altered.count)] = UInt8(random(below: 256))
+                case 1: altered.insert(contentsOf: Array("[{\":9e,-".utf8), at: random(below: altered.count))
+                case 2: altered.removeSubrange(random(below: altered.count)...)
+                default: altered.append(UInt8(random(below: 256)))
+                }
+                if altered.isEmpty { altered = text }
+            }
+            if policy.receive(altered, from: Self.gateway, at: Self.now) == .notUnderstood { notUnderstood += 1 }
+        }
+        #expect(notUnderstood > 10_000)
+        #expect(policy.authenticate(try request(2, "c"), at: Self.now) == .accepted)
+    }
+
+    @Test func `a device is closed once for all commands that end it, and again while it stays`() throws {
+        var policy = try policy()
+        #expect(policy.authenticate(try request(2, "a"), at: Self.now) == .accepted)
+        try command(.endDevices(["dev_a", "dev_a"]), to: &policy)
+        try command(.endDevices(["dev_a"]), to: &policy)
+        #expect(policy.tick(at: Self.now, monotonic: 1).disconnect == ["dev_a"])
+        #expect(policy.tick(at: Self.now, monotonic: 2).disconnect.isEmpty)
+        #expect(policy.tick(at: Self.now, monotonic: 10_000).disconnect == ["dev_a"])
+        policy.disconnected(2, at: Self.now)
+        #expect(policy.tick(at: Self.now, monotonic: 20_000).disconnect.isEmpty)
+    }
+
+    @Test func `more ended devices than there is room for close the door`() throws {
+        var policy = try policy()
+        let many = (0..<1_000_001).map { String($0, radix: 36) }
+        try command(.endDevices(many), to: &policy)
+        #expect(policy.authenticate(try request(2, "a"), at: Self.now) == .accepted)
+        try command(.endDevices(many), to: &policy)
+        #expect(policy.authenticate(try request(3, "a"), at: Self.now) == .refused(.notReady))
+    }
+
     @Test func `a page out of order leaves the list as it was`() throws {
         var policy = try policy(ended: nil)
         for page in [1, -1, Int.max, Int.min] {

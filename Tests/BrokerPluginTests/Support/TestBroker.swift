@@ -44,7 +44,7 @@ final class TestBroker {
         try Data(Self.configuration(port: port, plugin: plugin, options: options).utf8).write(to: configuration)
         for file in [plugin, keys, configuration] { chmod(file.path, 0o644) }
         chmod(directory.path, 0o755)
-        try start(launcher + ["/usr/sbin/mosquitto", "-c", configuration.path])
+        try start(isLifelineUsed: isLifelineUsed, launcher + ["/usr/sbin/mosquitto", "-c", configuration.path])
     }
 
     deinit {
@@ -87,7 +87,7 @@ final class TestBroker {
         return (lines + options + settings).joined(separator: "\n") + "\n"
     }
 
-    private func start(_ command: [String]) throws {
+    private func start(isLifelineUsed: Bool, _ command: [String]) throws {
         let log = directory.appendingPathComponent("log")
         try Data().write(to: log)
         process.executableURL = URL(fileURLWithPath: command[0])
@@ -95,9 +95,20 @@ final class TestBroker {
         process.standardInput = standardInput
         process.standardOutput = FileHandle.nullDevice
         process.standardError = try FileHandle(forWritingTo: log)
-        try process.run()
+        try withSignalsUnblocked(!isLifelineUsed) { try process.run() }
         try? standardInput.fileHandleForReading.close()
         try eventually("the broker runs, or has ended") { !process.isRunning || hasLogged(" running") }
+    }
+
+    /// The broker has the blocked signals of the thread that starts it, and the tests' threads block most. One with a
+    /// lifeline is left so: it must end all the same.
+    private func withSignalsUnblocked(_ isWanted: Bool, _ body: () throws -> Void) rethrows {
+        var before = sigset_t()
+        var none = sigset_t()
+        sigemptyset(&none)
+        guard isWanted, pthread_sigmask(SIG_SETMASK, &none, &before) == 0 else { return try body() }
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try body()
     }
 
     func stop() {
