@@ -8,7 +8,7 @@ struct EndedDevices {
     }
 
     /// About 250 MB of ids. A longer list is never complete, and so admits nobody.
-    private static let devicesMax = 2_000_000
+    static let devicesMax = 2_000_000
     /// How long a device that ended just now is kept beside the full list. The list is read from the store before it is
     /// sent, and may be older than the command that came first.
     static let recentKept: Int64 = 3_600_000

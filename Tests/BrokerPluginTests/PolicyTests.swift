@@ -168,13 +168,18 @@ struct PolicyTests {
         #expect(policy.tick(at: Self.now, monotonic: 20_000).disconnect.isEmpty)
     }
 
-    @Test func `more ended devices than there is room for close the door`() throws {
-        var policy = try policy()
-        let many = (0..<1_000_001).map { String($0, radix: 36) }
-        try command(.endDevices(many), to: &policy)
-        #expect(policy.authenticate(try request(2, "a"), at: Self.now) == .accepted)
-        try command(.endDevices(many), to: &policy)
-        #expect(policy.authenticate(try request(3, "a"), at: Self.now) == .refused(.notReady))
+    @Test func `more ended devices than there is room for close the door until the next list`() {
+        var ended = EndedDevices()
+        #expect(ended.receive(page: 0, isLast: true, devices: ["dev_a"], at: Self.now) == .complete)
+        ended.insert(["dev_b"], at: Self.now)
+        #expect(ended.isKnown && ended.contains("dev_a") && ended.contains("dev_b"))
+        let many = [String](repeating: "dev_c", count: EndedDevices.devicesMax)
+        ended.insert(many, at: Self.now)
+        #expect(!ended.isKnown)
+        #expect(ended.receive(page: 0, isLast: true, devices: many + ["dev_d"], at: Self.now) == .outOfOrder)
+        #expect(!ended.isKnown)
+        #expect(ended.receive(page: 0, isLast: true, devices: ["dev_a"], at: Self.now) == .complete)
+        #expect(ended.isKnown)
     }
 
     @Test func `a page out of order leaves the list as it was`() throws {
