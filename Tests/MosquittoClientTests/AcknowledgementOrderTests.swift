@@ -13,7 +13,7 @@ import Testing
         let bytesAtBatchEnd = Mutex<[Int]>([])
         let messages = Mutex(0)
         var options = MQTTSession.Options(host: "127.0.0.1", port: port, clientID: "one")
-        options.protocolVersion = .v3_1_1
+        options.protocolVersion = .v311
         _ = try loop.makeSession(options) { _, event in
             switch event {
             case .message: messages.withLock { $0 += 1 }

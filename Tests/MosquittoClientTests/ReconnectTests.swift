@@ -13,7 +13,7 @@ import Testing
         #expect(delay.delay(attempt: 1_000_000, chance: 0.5) == .seconds(7.5))
     }
 
-    @Test(arguments: [MQTTSession.ProtocolVersion.v3_1_1, .v5])
+    @Test(arguments: [MQTTSession.ProtocolVersion.v311, .v5])
     func `publishes outstanding when the broker dies are acknowledged once each by the next one`(
         version: MQTTSession.ProtocolVersion
     ) async throws {
@@ -40,7 +40,7 @@ import Testing
         #expect(completions.allAre { if case .acknowledged = $0 { true } else { false } })
     }
 
-    @Test(arguments: [(MQTTSession.ProtocolVersion.v3_1_1, UInt8(5)), (.v5, 135)])
+    @Test(arguments: [(MQTTSession.ProtocolVersion.v311, UInt8(5)), (.v5, 135)])
     func `a refused session tries again and asks for the password anew`(
         version: MQTTSession.ProtocolVersion, code: UInt8
     ) async throws {

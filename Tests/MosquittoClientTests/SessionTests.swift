@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 @Suite(.serialized) struct SessionTests {
-    @Test(arguments: [MQTTSession.ProtocolVersion.v3_1_1, .v5])
+    @Test(arguments: [MQTTSession.ProtocolVersion.v311, .v5])
     func `what is published arrives`(version: MQTTSession.ProtocolVersion) async throws {
         let broker = try await TestBroker.started()
         try await withLoop { loop in

@@ -3,7 +3,7 @@
 // The loop's thread: waits on epoll, hands readiness, timers and the mailbox to the sessions. Nothing here is used by
 // another thread.
 
-import CEpoll
+import CLinux
 import DequeModule
 import Glibc
 import HeapModule
@@ -74,7 +74,7 @@ final class LoopDriver {
             }
         }
         close(epoll)
-        waiters.forEach { $0.resume() }
+        for waiter in waiters { waiter.resume() }
     }
 
     private func readMail() {
@@ -100,7 +100,7 @@ final class LoopDriver {
     /// A session that came when the loop was ending.
     private func refuse(_ session: MQTTSession) {
         let (publishes, commands) = session.refuseCalls()
-        publishes.forEach { $0.completion?(.lost) }
+        for publish in publishes { publish.completion?(.lost) }
         for command in commands {
             switch command {
             case .subscribe(_, _, let completion): completion?(.failure(.lost))

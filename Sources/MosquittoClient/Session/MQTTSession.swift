@@ -230,6 +230,6 @@ public final class MQTTSession: Sendable {
             defer { state.waitingForFinish = [] }
             return state.waitingForFinish
         }
-        waiters.forEach { $0.resume() }
+        for waiter in waiters { waiter.resume() }
     }
 }

@@ -172,7 +172,7 @@ final class MosquittoHandle {
         _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> R
     ) -> R where R: BitwiseCopyable {
         let copies = strings.map { strdup($0) }
-        defer { copies.forEach { free($0) } }
+        defer { for copy in copies { free(copy) } }
         return withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<CChar>?.self, capacity: copies.count + 1) {
             for (index, copy) in copies.enumerated() { $0.initializeElement(at: index, to: copy) }
             $0.initializeElement(at: copies.count, to: nil)

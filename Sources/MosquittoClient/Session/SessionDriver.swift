@@ -3,7 +3,7 @@
 // The half of a session that lives on the loop's thread: connects, reads, writes, keeps the window of outstanding
 // publishes and decides when to connect again. Nothing here is used by another thread.
 
-import CEpoll
+import CLinux
 import Glibc
 
 final class SessionDriver: MosquittoHandleOwner {
@@ -302,8 +302,8 @@ final class SessionDriver: MosquittoHandleOwner {
     private func giveUp() {
         let (publishes, commands) = session.refuseCalls()
         completeAll(as: .lost)
-        publishes.forEach { $0.completion?(.lost) }
-        commands.forEach(lose)
+        for publish in publishes { publish.completion?(.lost) }
+        for command in commands { lose(command) }
     }
 
     // MARK: Registration with epoll
@@ -376,13 +376,13 @@ final class SessionDriver: MosquittoHandleOwner {
         }
         let unanswered = answers.values
         answers = [:]
-        unanswered.forEach(lose)
+        for answer in unanswered { lose(answer) }
     }
 
     private func completeAll(as outcome: PublishOutcome) {
         let entries = outstanding.values
         outstanding = [:]
-        entries.forEach { $0.completion?(outcome) }
+        for entry in entries { entry.completion?(outcome) }
     }
 
     // MARK: Subscribing
@@ -524,8 +524,8 @@ final class SessionDriver: MosquittoHandleOwner {
         handle = nil
         loseWhatDiesWithTheConnection()
         completeAll(as: .lost)
-        publishes.forEach { $0.completion?(.lost) }
-        commands.forEach(lose)
+        for publish in publishes { publish.completion?(.lost) }
+        for command in commands { lose(command) }
         phase = .halted
         loop.connectingEnded(self)
         loop.forget(self)

@@ -1,6 +1,6 @@
 extension MQTTSession {
     public enum ProtocolVersion: Sendable, Hashable {
-        case v3_1_1
+        case v311
         case v5
     }
 
