@@ -63,12 +63,12 @@ let package = Package(
         // C libraries, as Debian ships them.
         .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
         .systemLibrary(name: "CMosquittoBroker", providers: [.apt(["mosquitto-dev"])]),
-        .systemLibrary(name: "CEpoll"),
+        .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Leaves: credentials (shared with the broker plugin), the MQTT client, the embedded schema.
         .target(name: "PushCredentials", dependencies: ["CZlib", crypto]),
-        .target(name: "MosquittoClient", dependencies: ["CEpoll", "CMosquitto", deque, heap]),
+        .target(name: "MosquittoClient", dependencies: ["CLinux", "CMosquitto", deque, heap]),
         .target(name: "BrokerControl"),
         .target(
             name: "Migrations", path: "Migrations",
@@ -85,7 +85,7 @@ let package = Package(
         .target(
             name: "PushMQTT",
             dependencies: [
-                "PushCore", "PushCredentials", "BrokerControl", "MosquittoClient", crypto, deque, logging,
+                "PushCore", "PushCredentials", "BrokerControl", "CLinux", "MosquittoClient", crypto, deque, logging,
                 serviceLifecycle, subprocess,
             ]),
         .target(
@@ -142,7 +142,10 @@ let package = Package(
             dependencies: ["PushCore", "PushHTTP", "PushStorage", "PushTestSupport", hummingbird, hummingbirdTesting]),
         .testTarget(
             name: "PushMQTTTests",
-            dependencies: ["PushCore", "PushMQTT", "BrokerControl", "PushCredentials", "MosquittoClient", "PushTestSupport"]),
+            dependencies: [
+                "PushCore", "PushMQTT", "BrokerControl", "PushCredentials", "MosquittoClient", "PushTestSupport", logging,
+                serviceLifecycle,
+            ]),
         .testTarget(
             name: "PushVendorsTests",
             dependencies: ["PushCore", "PushVendors", "PushSimulators", "PushTestSupport", asyncHTTPClient, jwtKit]),

@@ -65,7 +65,8 @@ import Testing
         let fields = real.text.split(separator: "\n")
         // The same id, but started at another time; then everything right but the executable.
         for text in [
-            "\(fields[0])\n1\n\(fields[2])\n\(fields[3])\n", "\(fields[0])\n\(fields[1])\n\(fields[2])\n/usr/sbin/mosquitto\n",
+            "\(fields[0])\n1\n\(fields[2])\n\(fields[3])\n",
+            "\(fields[0])\n\(fields[1])\n\(fields[2])\n/usr/sbin/mosquitto\n",
             "nonsense", "1\n1\n\n\n",
         ] {
             try folder.write(Array(text.utf8), to: "broker.pid")
@@ -162,9 +163,11 @@ import Testing
         let place = try Place(rootMode: 0o700)
         try await place.withBroker { _ in
             let isRoot = geteuid() == 0
-            #expect(try place.mode(of: "") == (isRoot ? 0o750 : 0o700))
+            let folderMode = try place.mode(of: "")
+            #expect(folderMode == (isRoot ? 0o750 : 0o700))
             for name in ["mosquitto.conf", "broker.pid"] {
-                #expect(try place.mode(of: name) == (isRoot ? 0o640 : 0o600))
+                let mode = try place.mode(of: name)
+                #expect(mode == (isRoot ? 0o640 : 0o600))
             }
             // The folder around it may be passed by the broker's group, not read, and by nobody else.
             var status = stat()
@@ -294,7 +297,9 @@ private final class Place: Sendable {
     static func listen(on port: UInt16) -> Int32 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         let address = try? SocketAddress(host: "127.0.0.1", port: port)
-        let isListening = address?.withSocketAddress { bind(descriptor, $0, $1) == 0 && Glibc.listen(descriptor, 1) == 0 }
+        let isListening = address?.withSocketAddress {
+            bind(descriptor, $0, $1) == 0 && Glibc.listen(descriptor, 1) == 0
+        }
         #expect(isListening == true)
         return descriptor
     }
