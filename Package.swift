@@ -89,7 +89,7 @@ let package = Package(
         .target(
             name: "PushVendors",
             dependencies: [
-                "PushCore", asyncHTTPClient, crypto, jwtKit, logging, nioCore, nioFoundation, nioHTTP1, nioSSL,
+                "PushCore", asyncHTTPClient, crypto, cryptoExtras, logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL,
             ]),
 
         // Loaded by Mosquitto. `-static-stdlib` and the three libraries put the whole Swift runtime into the
@@ -137,7 +137,10 @@ let package = Package(
             dependencies: ["PushCore", "PushMQTT", "BrokerControl", "PushCredentials", "MosquittoClient", "PushTestSupport"]),
         .testTarget(
             name: "PushVendorsTests",
-            dependencies: ["PushCore", "PushVendors", "PushSimulators", "PushTestSupport", asyncHTTPClient, jwtKit]),
+            dependencies: [
+                "PushCore", "PushVendors", "PushSimulators", "PushTestSupport", asyncHTTPClient, crypto, cryptoExtras,
+                jwtKit, logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, x509,
+            ]),
         .testTarget(
             name: "PushSimulatorsTests",
             dependencies: ["PushSimulators", "PushTestSupport", asyncHTTPClient, jwtKit, nioSSL]),
