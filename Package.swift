@@ -139,7 +139,7 @@ let package = Package(
             name: "PushVendorsTests",
             dependencies: [
                 "PushCore", "PushVendors", "PushSimulators", "PushTestSupport", asyncHTTPClient, crypto, cryptoExtras,
-                jwtKit, logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, x509,
+                jwtKit, logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, swiftASN1, x509,
             ]),
         .testTarget(
             name: "PushSimulatorsTests",

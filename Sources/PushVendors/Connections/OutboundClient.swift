@@ -48,6 +48,7 @@ package final class OutboundClient: Sendable {
         var leaving: [ClientGeneration] = []
         /// Counts failed connections, so that the next one goes to another of the host's addresses.
         var failures = 0
+        var openedCount = 0
         var isShutDown = false
     }
 
@@ -92,6 +93,9 @@ package final class OutboundClient: Sendable {
             return .failure(fault.isBeforeWrite ? .notSent(reply) : .unanswered(reply))
         }
     }
+
+    /// Which of its HTTP clients, counted from 1, takes the next request; nil when none is open.
+    var clientNumber: Int? { state.withLock { $0.current == nil ? nil : $0.openedCount } }
 
     /// Waits for requests under way, then closes. Later requests are answered `notSent`.
     package func shutdown() async {
@@ -150,6 +154,7 @@ package final class OutboundClient: Sendable {
                 state.leaving.append(generation)
             } else {
                 state.current = generation
+                state.openedCount += 1
             }
         }
         return result
