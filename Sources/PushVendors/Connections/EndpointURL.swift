@@ -26,10 +26,11 @@ public struct EndpointURL: Sendable, Hashable {
         else { throw Fault(reason: "is not an https URL") }
         guard parts.user == nil, parts.password == nil else { throw Fault(reason: "has a user name or password in it") }
         guard parts.fragment == nil else { throw Fault(reason: "has a fragment") }
-        let written = (parts.host ?? "").lowercased()
+        // The host as it is written: an escape in it would be read in two ways, a zone (`%25eth0`) names a local link.
+        let written = (parts.encodedHost ?? "").lowercased()
         let host = written.hasPrefix("[") ? String(written.dropFirst().dropLast()) : written
         let isName = host.utf8.allSatisfy { Self.isHostCharacter($0) }
-        guard !host.isEmpty, host.utf8.count <= 253, isName || IPAddress(host) != nil else {
+        guard !host.isEmpty, host.utf8.count <= 253, !host.contains("%"), isName || IPAddress(host) != nil else {
             throw Fault(reason: "has no usable host")
         }
         self.text = text
