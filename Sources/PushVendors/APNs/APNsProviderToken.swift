@@ -39,15 +39,21 @@ final class APNsProviderToken: Sendable {
         }
     }
 
+    /// Another token than the one Apple refused. `isNew` for the one caller it was made for.
+    struct Replacement: Sendable, Equatable {
+        let text: String
+        let isNew: Bool
+    }
+
     /// Apple called this token expired. The token to try once more, or nil when there may be no new one yet: the last
     /// such call is less than 20 minutes ago, so the cause is not age but a clock.
-    func replacement(for expired: String) throws -> String? {
+    func replacement(for expired: String) throws -> Replacement? {
         let now = clock.now
         return try state.withLock { state in
-            if let text = state.text, text != expired { return text }
+            if let text = state.text, text != expired { return Replacement(text: text, isNew: false) }
             if let forcedAt = state.forcedAt, (0..<Self.forcedApart).contains(now - forcedAt) { return nil }
             state.forcedAt = now
-            return try renew(&state, now: now)
+            return Replacement(text: try renew(&state, now: now), isNew: true)
         }
     }
 

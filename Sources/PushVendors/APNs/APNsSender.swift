@@ -78,7 +78,9 @@ final class APNsSender: VendorSender {
                 APNsReply.reason(in: reply.body) == APNsReply.expiredProviderToken,
                 let fresh = try providerToken.replacement(for: jwt)
             {
-                return answer(await post(request, to: host, jwt: fresh, deadline: deadline), token)
+                // A connection on which a token has expired may stay unusable.
+                if fresh.isNew { host.client.reconnect() }
+                return answer(await post(request, to: host, jwt: fresh.text, deadline: deadline), token)
             }
             return answer(first, token)
         } catch {

@@ -8,12 +8,16 @@ public struct EndpointPolicy: Sendable {
     /// `--allow-private-endpoints`: loopback and private addresses and plain http are allowed. For development.
     public let allowsPrivate: Bool
     private let resolver: HostResolver
+    private let isAllowed: @Sendable (IPAddress) -> Bool
 
     public init(allowsPrivate: Bool) { self.init(allowsPrivate: allowsPrivate, resolver: .system) }
 
-    package init(allowsPrivate: Bool, resolver: HostResolver) {
+    package init(
+        allowsPrivate: Bool, resolver: HostResolver, isAllowed: @escaping @Sendable (IPAddress) -> Bool = \.isPublic
+    ) {
         self.allowsPrivate = allowsPrivate
         self.resolver = resolver
+        self.isAllowed = isAllowed
     }
 
     /// Why a URL is refused.
@@ -37,7 +41,7 @@ public struct EndpointPolicy: Sendable {
         guard url.isSecure else { throw Refusal("must be an https URL") }
         let name = url.host.hasSuffix(".") ? String(url.host.dropLast()) : url.host
         let isLocalName = ["localhost", "local", "internal"].contains { name == $0 || name.hasSuffix("." + $0) }
-        guard !isLocalName, HostResolver.numericAddresses(of: url.host).allSatisfy(\.isPublic) else {
+        guard !isLocalName, HostResolver.numericAddresses(of: url.host).allSatisfy(isAllowed) else {
             throw Refusal(Self.privateReason)
         }
     }
@@ -58,7 +62,7 @@ public struct EndpointPolicy: Sendable {
             throw Refusal("host cannot be looked up: \(error.reason)", isTransient: true)
         }
         guard !found.isEmpty else { throw Refusal("host has no address", isTransient: true) }
-        guard allowsPrivate || found.allSatisfy(\.isPublic) else { throw Refusal(Self.privateReason) }
+        guard allowsPrivate || found.allSatisfy(isAllowed) else { throw Refusal(Self.privateReason) }
         return found.filter(\.isIPv4) + found.filter { !$0.isIPv4 }
     }
 }

@@ -4,6 +4,9 @@ import Foundation
 /// that this code and the HTTP client cannot read two different hosts in it.
 public struct EndpointURL: Sendable, Hashable {
     /// The URL as it was written.
+    public let written: String
+    /// The URL to call: as written, with the host in lower case, so that the HTTP client looks up the same name as the
+    /// address rule did.
     public let text: String
     public let isSecure: Bool
     /// Without brackets, lower case.
@@ -21,19 +24,23 @@ public struct EndpointURL: Sendable, Hashable {
     public init(_ text: String) throws(Fault) {
         guard text.utf8.count <= Self.bytesMax else { throw Fault(reason: "is longer than \(Self.bytesMax) bytes") }
         guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\\") }),
-            let parts = URLComponents(string: text), let scheme = parts.scheme?.lowercased(),
+            var parts = URLComponents(string: text), let scheme = parts.scheme?.lowercased(),
             scheme == "https" || scheme == "http"
         else { throw Fault(reason: "is not an https URL") }
         guard parts.user == nil, parts.password == nil else { throw Fault(reason: "has a user name or password in it") }
         guard parts.fragment == nil else { throw Fault(reason: "has a fragment") }
         // The host as it is written: an escape in it would be read in two ways, a zone (`%25eth0`) names a local link.
-        let written = (parts.encodedHost ?? "").lowercased()
-        let host = written.hasPrefix("[") ? String(written.dropFirst().dropLast()) : written
+        let encodedHost = (parts.encodedHost ?? "").lowercased()
+        let host = encodedHost.hasPrefix("[") ? String(encodedHost.dropFirst().dropLast()) : encodedHost
         let isName = host.utf8.allSatisfy { Self.isHostCharacter($0) }
         guard !host.isEmpty, host.utf8.count <= 253, !host.contains("%"), isName || IPAddress(host) != nil else {
             throw Fault(reason: "has no usable host")
         }
-        self.text = text
+        parts.scheme = scheme
+        parts.encodedHost = encodedHost
+        guard let normal = parts.string else { throw Fault(reason: "is not an https URL") }
+        self.written = text
+        self.text = normal
         self.isSecure = scheme == "https"
         self.host = host
         self.port = parts.port ?? (isSecure ? 443 : 80)
@@ -43,6 +50,7 @@ public struct EndpointURL: Sendable, Hashable {
     /// Fixed addresses of a vendor.
     init(knownHost host: String) {
         text = "https://\(host)"
+        written = text
         isSecure = true
         self.host = host
         port = 443

@@ -97,6 +97,13 @@ package final class OutboundClient: Sendable {
     /// Which of its HTTP clients, counted from 1, takes the next request; nil when none is open.
     var clientNumber: Int? { state.withLock { $0.current == nil ? nil : $0.openedCount } }
 
+    /// Later requests go over new connections.
+    package func reconnect() {
+        state.withLock { state in
+            if let current = state.current { retire(current, in: &state) }
+        }
+    }
+
     /// Waits for requests under way, then closes. Later requests are answered `notSent`.
     package func shutdown() async {
         let leaving = state.withLock { state in

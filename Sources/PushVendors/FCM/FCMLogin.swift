@@ -38,7 +38,7 @@ struct FCMLogin: Sendable {
             claims: { claims in
                 claims.member("iss", settings.clientEmail)
                 claims.member("scope", Self.scope)
-                claims.member("aud", settings.tokenURL.text)
+                claims.member("aud", settings.tokenURL.written)
                 claims.member("iat", now / 1000)
                 claims.member("exp", now / 1000 + 3600)
             }, key: settings.key)

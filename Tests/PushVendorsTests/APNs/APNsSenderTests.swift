@@ -51,6 +51,7 @@ import Testing
             #expect(await sender.send(push(.apns)) == .sent(vendorID: nil))
             #expect(Set(server.requests.map { $0.headers.first(name: "authorization") }).count == 2)
             #expect(Set(server.requests.map { $0.headers.first(name: "apns-id") }).count == 1)
+            #expect(server.connectionCount == 2)
         }
     }
 

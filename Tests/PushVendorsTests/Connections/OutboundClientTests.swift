@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import PushCore
 import Testing
@@ -150,6 +151,49 @@ import Testing
         }
         #expect(lookUps.value == 1)
         #expect(server.connectionCount == 0)
+        await client.shutdown()
+        await server.stop()
+    }
+
+    @Test(arguments: ["pinned.example", "Pinned.EXAMPLE"])
+    func `the connection goes to the address that was checked, under the name's certificate`(host: String) async throws
+    {
+        let certificates = try TestCertificates(host: "pinned.example", protocols: ["http/1.1"])
+        defer { certificates.remove() }
+        let server = try await StubServer.start(certificates.transport(isHTTP2: false)) { _ in .answer(200) }
+        let lookUps = Counter()
+        let policy = EndpointPolicy(
+            allowsPrivate: false,
+            resolver: HostResolver { _ async throws(HostResolver.Failure) in
+                _ = lookUps.next()
+                return [IPAddress(v4: [127, 0, 0, 1])]
+            }, isAllowed: { _ in true })
+        let origin = try EndpointURL("https://\(host):\(server.port)/x")
+        let settings = try ConnectionSettings(
+            policy: policy, caFile: certificates.caFile, logger: Logger(label: "test"))
+        let client = OutboundClient(origin: origin, trust: .tenant, connectionsMax: 2, settings: settings)
+        for _ in 0..<3 { #expect(try await post(origin.text, with: client).get().status == 200) }
+        #expect(lookUps.value == 1, "one look-up for all, and none by the HTTP client")
+        await client.shutdown()
+        await server.stop()
+    }
+
+    @Test func `a failed connection makes the name be looked up again, and another address be tried`() async throws {
+        let certificates = try TestCertificates(host: "two.example", protocols: ["http/1.1"])
+        defer { certificates.remove() }
+        let server = try await StubServer.start(certificates.transport(isHTTP2: false)) { _ in .answer(200) }
+        let policy = EndpointPolicy(
+            allowsPrivate: false,
+            resolver: HostResolver { _ async throws(HostResolver.Failure) in
+                // Nobody listens on the first.
+                [IPAddress(v4: [127, 0, 0, 2]), IPAddress(v4: [127, 0, 0, 1])]
+            }, isAllowed: { _ in true })
+        let origin = try EndpointURL("https://two.example:\(server.port)/")
+        let settings = try ConnectionSettings(
+            policy: policy, caFile: certificates.caFile, logger: Logger(label: "test"))
+        let client = OutboundClient(origin: origin, trust: .tenant, connectionsMax: 2, settings: settings)
+        #expect(fault(await post(origin.text, with: client)) == .notSent(VendorReply(code: "connect_failed")))
+        #expect(try await post(origin.text, with: client).get().status == 200)
         await client.shutdown()
         await server.stop()
     }
