@@ -91,7 +91,7 @@ let package = Package(
         .target(
             name: "PushVendors",
             dependencies: [
-                "PushCore", asyncHTTPClient, crypto, jwtKit, logging, nioCore, nioFoundation, nioHTTP1, nioSSL,
+                "PushCore", asyncHTTPClient, crypto, cryptoExtras, logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL,
             ]),
 
         // Who may do what at the broker: the rules of the plugin, without the broker. A target of its own because
@@ -148,7 +148,10 @@ let package = Package(
             ]),
         .testTarget(
             name: "PushVendorsTests",
-            dependencies: ["PushCore", "PushVendors", "PushSimulators", "PushTestSupport", asyncHTTPClient, jwtKit]),
+            dependencies: [
+                "PushCore", "PushVendors", "PushSimulators", "PushTestSupport", asyncHTTPClient, crypto, cryptoExtras,
+                jwtKit, logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, swiftASN1, x509,
+            ]),
         .testTarget(
             name: "PushSimulatorsTests",
             dependencies: ["PushSimulators", "PushTestSupport", asyncHTTPClient, jwtKit, nioSSL]),
