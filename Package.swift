@@ -108,7 +108,7 @@ let package = Package(
         .target(
             name: "PushSimulators",
             dependencies: [
-                "PushGateClient", crypto, cryptoExtras, logging, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, nioSSL,
+                "PushGateClient", crypto, cryptoExtras, deque, logging, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, nioSSL,
                 swiftASN1, x509,
             ]),
 
