@@ -140,7 +140,9 @@ let package = Package(
             dependencies: ["PushCore", "PushVendors", "PushSimulators", "PushTestSupport", asyncHTTPClient, jwtKit]),
         .testTarget(
             name: "PushSimulatorsTests",
-            dependencies: ["PushSimulators", "PushTestSupport", asyncHTTPClient, jwtKit, nioSSL]),
+            dependencies: [
+                "PushSimulators", "PushTestSupport", asyncHTTPClient, crypto, jwtKit, nioCore, nioHTTP1, nioSSL,
+            ]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [

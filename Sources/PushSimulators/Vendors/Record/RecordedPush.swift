@@ -73,4 +73,11 @@ public struct VendorCounters: Sendable, Equatable {
     public var refused = 0
     /// Requests that a fault on demand answered or broke.
     public var disturbed = 0
+
+    public init(requests: Int = 0, accepted: Int = 0, refused: Int = 0, disturbed: Int = 0) {
+        self.requests = requests
+        self.accepted = accepted
+        self.refused = refused
+        self.disturbed = disturbed
+    }
 }
