@@ -186,7 +186,9 @@ public final class VendorSimulator: Sendable {
     public func waitForPush(
         within limit: Duration, where matches: @escaping @Sendable (RecordedPush) -> Bool
     ) async throws -> RecordedPush {
-        try await record.wait(on: group.any(), within: limit, where: matches)
+        // The simulator's own event loops may be gone by the time somebody begins to wait.
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.any()
+        return try await record.wait(on: eventLoop, within: limit, where: matches)
     }
 
     /// The latest requests that were refused because they were wrong, at most 200.

@@ -3,7 +3,7 @@ import CryptoExtras
 import Foundation
 
 extension VendorSimulator {
-    /// Credentials that the simulator made for itself at start, in the form in which the vendors' consoles give them
+    /// Credentials that the simulator made for itself, in the form in which the vendors' consoles give them
     /// out. They are worth nothing anywhere else.
     public struct Credentials: Sendable {
         /// The APNs signing key, PKCS#8 PEM, as in a `.p8` file.
@@ -33,13 +33,15 @@ struct CredentialKeys {
     static let apnsKeyId = "SIMKEY0001"
     static let apnsTeamId = "SIMTEAM001"
     let apns = P256.Signing.PrivateKey()
+    /// Made once in a process: it takes long, above all in a debug build.
+    private static let rsaKey = Result { try _RSA.Signing.PrivateKey(keySize: .bits2048) }
     let fcm: _RSA.Signing.PrivateKey
     let fcmKeyId: String
     let fcmClientEmail: String
     let webhook: Data
 
     init(project: String) throws {
-        fcm = try _RSA.Signing.PrivateKey(keySize: .bits2048)
+        fcm = try Self.rsaKey.get()
         fcmKeyId = SymmetricKey(size: .init(bitCount: 160)).withUnsafeBytes { bytes in
             bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         }

@@ -1,3 +1,4 @@
+import CryptoExtras
 import Foundation
 import PushSimulators
 import Testing
@@ -163,7 +164,7 @@ import Testing
             #expect(try await error(client.login { $0.scope = nil }) == "invalid_scope")
             #expect(try await error(client.login { $0.scope = "https://example.com/scope" }) == "invalid_scope")
             #expect(try await error(client.login(grantType: "client_credentials")) == "unsupported_grant_type")
-            let stranger = try await Client.run { try $0.serviceAccount.privateKey }
+            let stranger = try _RSA.Signing.PrivateKey(keySize: .bits2048).pkcs8PEMRepresentation
             #expect(try await error(client.login(pem: stranger)) == "invalid_grant")
             #expect(client.simulator.counters(.fcm).refused == 9)
         }
