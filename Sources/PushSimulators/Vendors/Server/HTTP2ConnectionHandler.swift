@@ -12,11 +12,15 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
     private struct Incoming {
         let headers: HPACKHeaders
         var body = ByteBuffer()
+        var receivedBytes = 0
+        /// Received since the stream's window was last enlarged.
+        var consumedBytes = 0
     }
 
-    /// Below the initial stream window, which is never enlarged. Longer bodies break every vendor's limit, so they are
-    /// answered as soon as they are longer than this.
-    private static let mostBodyBytes = 60_000
+    /// What is kept of a body. Longer ones break every vendor's limit: the rest is read and thrown away.
+    private static let keptBodyBytes = 64 * 1024
+    /// Beyond this the stream is reset.
+    private static let mostBodyBytes = 1024 * 1024
     private static let windowUpdateThreshold = 32 * 1024
 
     private let dispatcher: VendorDispatcher
@@ -60,12 +64,7 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
             if let last = lastServedStream, stream > last { return }
             if incoming[stream] == nil { incoming[stream] = Incoming(headers: headers.headers) }
             if headers.endStream { finish(stream, context: context) }
-        case .data(let data):
-            consumedBytes += data.data.readableBytes + (data.paddingBytes.map { $0 + 1 } ?? 0)
-            if case .byteBuffer(var part) = data.data { incoming[stream]?.body.writeBuffer(&part) }
-            if data.endStream || (incoming[stream]?.body.readableBytes ?? 0) > Self.mostBodyBytes {
-                finish(stream, context: context)
-            }
+        case .data(let data): receive(data, on: stream, context: context)
         case .rstStream:
             incoming[stream] = nil
             unanswered.remove(stream)
@@ -73,10 +72,36 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
         }
     }
 
+    private func receive(
+        _ data: HTTP2Frame.FramePayload.Data, on stream: HTTP2StreamID, context: ChannelHandlerContext
+    ) {
+        let bytes = data.data.readableBytes + (data.paddingBytes.map { $0 + 1 } ?? 0)
+        consumedBytes += bytes
+        guard incoming[stream] != nil else { return }
+        if case .byteBuffer(var part) = data.data, (incoming[stream]?.receivedBytes ?? 0) < Self.keptBodyBytes {
+            incoming[stream]?.body.writeBuffer(&part)
+        }
+        guard !data.endStream else {
+            finish(stream, context: context)
+            return
+        }
+        incoming[stream]?.receivedBytes += bytes
+        incoming[stream]?.consumedBytes += bytes
+        if let request = incoming[stream], request.receivedBytes > Self.mostBodyBytes {
+            incoming[stream] = nil
+            write(.rstStream(.enhanceYourCalm), on: stream, context: context)
+        } else if let request = incoming[stream], request.consumedBytes >= Self.windowUpdateThreshold {
+            write(.windowUpdate(windowSizeIncrement: request.consumedBytes), on: stream, context: context)
+            incoming[stream]?.consumedBytes = 0
+        }
+        needsFlush = true
+    }
+
     func channelReadComplete(context: ChannelHandlerContext) {
         if consumedBytes >= Self.windowUpdateThreshold {
             write(.windowUpdate(windowSizeIncrement: consumedBytes), on: .rootStream, context: context)
             consumedBytes = 0
+            needsFlush = true
         }
         if needsFlush {
             needsFlush = false
