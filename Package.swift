@@ -141,7 +141,8 @@ let package = Package(
         .testTarget(
             name: "PushSimulatorsTests",
             dependencies: [
-                "PushSimulators", "PushTestSupport", asyncHTTPClient, crypto, jwtKit, nioCore, nioHTTP1, nioSSL,
+                "PushSimulators", "PushTestSupport", asyncHTTPClient, crypto, cryptoExtras, jwtKit, nioCore, nioHTTP1,
+                nioSSL,
             ]),
         .testTarget(
             name: "GatewayTests",
