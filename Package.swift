@@ -116,7 +116,7 @@ let package = Package(
         .target(
             name: "PushSimulators",
             dependencies: [
-                "PushGateClient", crypto, cryptoExtras, logging, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, nioSSL,
+                "PushGateClient", crypto, cryptoExtras, deque, logging, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, nioSSL,
                 swiftASN1, x509,
             ]),
 
@@ -154,7 +154,10 @@ let package = Package(
             ]),
         .testTarget(
             name: "PushSimulatorsTests",
-            dependencies: ["PushSimulators", "PushTestSupport", asyncHTTPClient, jwtKit, nioSSL]),
+            dependencies: [
+                "PushSimulators", "PushTestSupport", asyncHTTPClient, crypto, cryptoExtras, jwtKit, nioCore, nioHTTP1,
+                nioSSL,
+            ]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
