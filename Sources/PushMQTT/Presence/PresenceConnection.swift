@@ -51,8 +51,7 @@ public final class PresenceConnection: Sendable {
         self.changed = changed
         (connects, connectInput) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         (doubts, doubtInput) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
-        var options = connection.options(clientID: BrokerIdentity.presenceClientID)
-        options.subscriptions = [MQTTSubscription(BrokerTopic.presence)]
+        let options = connection.options(clientID: BrokerIdentity.presenceClientID)
         let session = try loop.makeSession(options) { [weak self] _, event in self?.handle(event) }
         state.withLock { $0.session = session }
     }
