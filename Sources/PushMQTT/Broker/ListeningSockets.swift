@@ -21,15 +21,18 @@ enum ListeningSockets {
         guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
             return all.filter { ports.contains($0.port) }
         }
-        let inodes = Set(
-            names.compactMap { name -> String? in
-                // Descriptors come and go while we look.
-                guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\(name)"),
-                    target.hasPrefix("socket:[")
-                else { return nil }
-                return String(target.dropFirst("socket:[".count).dropLast())
-            })
+        let inodes = Set(names.compactMap { socketInode(ofDescriptor: "\(folder)/\($0)") })
         return all.filter { inodes.contains($0.inode) }
+    }
+
+    /// From the link `socket:[4711]`. `nil` for other files, and for a descriptor that was closed meanwhile.
+    private static func socketInode(ofDescriptor path: String) -> String? {
+        var buffer = [CChar](repeating: 0, count: 64)
+        let count = readlink(path, &buffer, buffer.count)
+        guard count > 0 else { return nil }
+        let target = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        guard target.hasPrefix("socket:["), target.hasSuffix("]") else { return nil }
+        return String(target.dropFirst("socket:[".count).dropLast())
     }
 
     /// The lines of /proc/net/tcp or tcp6 in state LISTEN (0A). Addresses are hexadecimal, each group of four bytes in
@@ -57,8 +60,11 @@ enum ListeningSockets {
         }
         var buffer = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         let family = words.count == 1 ? AF_INET : AF_INET6
-        return words.withUnsafeBytes { bytes in
+        let text = words.withUnsafeBytes { bytes in
             inet_ntop(family, bytes.baseAddress, &buffer, socklen_t(buffer.count)).map { String(cString: $0) }
         }
+        // libwebsockets binds an IPv6 socket to the IPv4 address in its mapped form (RFC 4291, 2.5.5.2).
+        guard let text, text.hasPrefix("::ffff:"), text.contains(".") else { return text }
+        return String(text.dropFirst("::ffff:".count))
     }
 }

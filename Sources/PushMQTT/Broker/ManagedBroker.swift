@@ -34,6 +34,7 @@ public final class ManagedBroker: Service, Sendable {
     /// After this long a broker counts as healthy, and the next restart is quick again.
     private static let healthyAfter = Duration.seconds(30)
     private static let readinessTimeout = Duration.seconds(15)
+    private static let placesTimeout = Duration.seconds(5)
 
     /// Checks the settings and settles the ports. Starts nothing.
     /// - Throws: ``BrokerFault``.
@@ -131,7 +132,7 @@ public final class ManagedBroker: Service, Sendable {
     private func attend(_ process: BrokerProcess) async throws {
         do {
             try await waitForReadiness(of: process)
-            try checkPlaces(of: process)
+            try await checkPlaces(of: process)
         } catch {
             process.terminate()
             _ = await process.ending
@@ -189,15 +190,24 @@ public final class ManagedBroker: Service, Sendable {
         guard process.isRunning else { throw BrokerFault.didNotStart(lastLines: process.lastLines) }
     }
 
-    private func checkPlaces(of process: BrokerProcess) throws(BrokerFault) {
+    /// Compares where it listens with where it should. The WebSocket listener opens after the others.
+    private func checkPlaces(of process: BrokerProcess) async throws {
         let expected = Set(addresses.all.map(\.description))
-        let found = Set(
-            ListeningSockets.of(processID: process.processID, ports: Set(addresses.all.map(\.port))).map(\.description))
+        let demanded = Set(addresses.all.filter { !$0.isWildcard }.map(\.description))
         let tolerated = expected.union(
             // A listener on all addresses shows up once per protocol family.
             addresses.all.filter(\.isWildcard).flatMap { ["0.0.0.0:\($0.port)", "[::]:\($0.port)"] })
-        guard found.isSubset(of: tolerated) else {
-            throw .listensElsewhere(expected: expected.sorted(), found: found.sorted())
+        let ports = Set(addresses.all.map(\.port))
+        let deadline = ContinuousClock.now + Self.placesTimeout
+        while true {
+            let found = Set(ListeningSockets.of(processID: process.processID, ports: ports).map(\.description))
+            let isWrong = !found.isSubset(of: tolerated)
+            if !isWrong, demanded.isSubset(of: found) { return }
+            guard !isWrong, ContinuousClock.now < deadline else {
+                throw BrokerFault.listensElsewhere(expected: expected.sorted(), found: found.sorted())
+            }
+            guard process.isRunning else { throw BrokerFault.didNotStart(lastLines: process.lastLines) }
+            try await Task.sleep(for: .milliseconds(10))
         }
     }
 

@@ -7,7 +7,7 @@ import Testing
 
 @testable import PushMQTT
 
-@Suite(.serialized) struct ManagedBrokerTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct ManagedBrokerTests {
     @Test func `it starts, serves and stops with the service`() async throws {
         let place = try Place()
         try await place.withBroker { broker in
@@ -214,6 +214,8 @@ import Testing
                0: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 99 1 0 100 0 0 10 0
             """
         #expect(ListeningSockets.parse(six) == [.init(host: "::1", port: 8080, inode: "99")])
+        let mapped = six.replacing("00000000000000000000000001000000", with: "0000000000000000FFFF00000100007F")
+        #expect(ListeningSockets.parse(mapped) == [.init(host: "127.0.0.1", port: 8080, inode: "99")])
     }
 }
 
