@@ -14,6 +14,7 @@ let deque = Target.Dependency.product(name: "DequeModule", package: "swift-colle
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
@@ -81,7 +82,10 @@ let package = Package(
         .target(name: "PushStorage", dependencies: ["PushCore", "Migrations", crypto, grdb, logging]),
         .target(
             name: "PushHTTP",
-            dependencies: ["PushCore", hummingbird, hummingbirdTLS, httpTypes, logging, nioCore, nioSSL]),
+            dependencies: [
+                "PushCore", "PushCredentials", hummingbird, hummingbirdCore, hummingbirdTLS, httpTypes, logging, nioCore,
+                nioSSL,
+            ]),
         .target(
             name: "PushMQTT",
             dependencies: [

@@ -1,0 +1,44 @@
+import Logging
+import PushCore
+
+/// The use cases behind the HTTP door, and the few facts it cannot know by itself.
+public struct HTTPServices: Sendable {
+    public let authenticator: Authenticator
+    public let administration: Administration
+    public let registry: DeviceRegistry
+    public let accounts: Accounts
+    public let groups: Groups
+    public let messaging: Messaging
+    public let receipts: Receipts
+    public let pushSettings: PushSettings
+    /// The public keys of device credentials, a JSON Web Key Set.
+    public let jwks: [UInt8]
+    /// Names of what is missing for work (`store`, `broker`); empty = ready.
+    public let missing: @Sendable () async -> [String]
+    /// Where devices find the broker. The argument is the host of the request's `Host` field, without the port; nil
+    /// when there is none that is valid.
+    public let broker: @Sendable (String?) -> BrokerAddress
+    public let limits: Limits
+    public let logger: Logger
+
+    public init(
+        authenticator: Authenticator, administration: Administration, registry: DeviceRegistry, accounts: Accounts,
+        groups: Groups, messaging: Messaging, receipts: Receipts, pushSettings: PushSettings, jwks: [UInt8],
+        missing: @escaping @Sendable () async -> [String], broker: @escaping @Sendable (String?) -> BrokerAddress,
+        limits: Limits, logger: Logger
+    ) {
+        self.authenticator = authenticator
+        self.administration = administration
+        self.registry = registry
+        self.accounts = accounts
+        self.groups = groups
+        self.messaging = messaging
+        self.receipts = receipts
+        self.pushSettings = pushSettings
+        self.jwks = jwks
+        self.missing = missing
+        self.broker = broker
+        self.limits = limits
+        self.logger = logger
+    }
+}

@@ -1,0 +1,59 @@
+import PushCore
+
+/// Every route of the gateway, readable from top to bottom. Who may call is part of the line: `open` checks for
+/// itself, `operator` and `principal` are checked before the handler runs.
+enum Routes {
+    static func all(_ services: HTTPServices, callers: Callers) -> [Route] {
+        let health = HealthRoutes(missing: services.missing)
+        let keys = KeySetRoute(jwks: services.jwks, callers: callers)
+        let oauth = TokenEndpoint(authenticator: services.authenticator, callers: callers, limits: services.limits)
+        let admin = AdminRoutes(administration: services.administration)
+        let devices = DeviceRoutes(registry: services.registry, callers: callers, broker: services.broker)
+        let messages = MessageRoutes(
+            messaging: services.messaging, receipts: services.receipts, limits: services.limits)
+        let groups = GroupRoutes(groups: services.groups, limits: services.limits)
+        let accounts = AccountRoutes(accounts: services.accounts)
+        let pushSettings = PushSettingsRoutes(settings: services.pushSettings)
+
+        return [
+            .open(.get, "/healthz", health.live),
+            .open(.get, "/readyz", health.ready),
+            .open(.get, "/.well-known/jwks.json", keys.get),
+            .open(.post, "/oauth/token", oauth.post),
+
+            .operator(.post, "/v1/admin/tenants", admin.createTenant),
+            .operator(.get, "/v1/admin/tenants", admin.tenants),
+            .operator(.patch, "/v1/admin/tenants/{tenantNo}", admin.updateTenant),
+            .operator(.post, "/v1/admin/apps", admin.createApp),
+            .operator(.get, "/v1/admin/apps", admin.apps),
+            .operator(.patch, "/v1/admin/apps/{appId}", admin.updateApp),
+            .operator(.post, "/v1/admin/apps/{appId}/rotate", admin.rotate),
+
+            .open(.post, "/v1/devices", devices.register),
+            .principal(.get, "/v1/devices/me", devices.read),
+            .principal(.patch, "/v1/devices/me", devices.update),
+            .principal(.delete, "/v1/devices/me", devices.deregister),
+            .principal(.post, "/v1/devices/me/credential", devices.newCredential),
+
+            .principal(.post, "/v1/messages", messages.send),
+            .principal(.get, "/v1/messages/sync", messages.sync),
+            .principal(.post, "/v1/messages/ack", messages.acknowledge),
+            .principal(.get, "/v1/messages/{id}", messages.read),
+
+            .principal(.post, "/v1/groups", groups.create),
+            .principal(.get, "/v1/groups", groups.list),
+            .principal(.get, "/v1/groups/{id}", groups.read),
+            .principal(.delete, "/v1/groups/{id}", groups.delete),
+            .principal(.get, "/v1/groups/{id}/members", groups.members),
+            .principal(.put, "/v1/groups/{id}/members", groups.addMembers),
+            .principal(.delete, "/v1/groups/{id}/members", groups.removeMembers),
+
+            .principal(.get, "/v1/accounts/{userId}", accounts.read),
+            .principal(.put, "/v1/accounts/{userId}", accounts.ensure),
+
+            .principal(.get, "/v1/settings/push/{vendor}", pushSettings.read),
+            .principal(.put, "/v1/settings/push/{vendor}", pushSettings.put),
+            .principal(.delete, "/v1/settings/push/{vendor}", pushSettings.delete),
+        ]
+    }
+}

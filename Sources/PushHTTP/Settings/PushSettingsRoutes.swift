@@ -1,0 +1,22 @@
+import PushCore
+
+/// `/v1/settings/push/{vendor}`, for apps. `?app=` names the credential of one app of the tenant.
+struct PushSettingsRoutes: Sendable {
+    let settings: PushSettings
+
+    func read(_ call: Call, _ principal: Principal) async throws -> Answer {
+        .json(try await settings.read(vendor: try call.parameter("vendor"), appID: call.query["app"], as: principal))
+    }
+
+    func put(_ call: Call, _ principal: Principal) async throws -> Answer {
+        let body = try await call.body()
+        return .json(
+            try await settings.put(
+                body, vendor: try call.parameter("vendor"), appID: call.query["app"], as: principal))
+    }
+
+    func delete(_ call: Call, _ principal: Principal) async throws -> Answer {
+        try await settings.delete(vendor: try call.parameter("vendor"), appID: call.query["app"], as: principal)
+        return .noContent
+    }
+}

@@ -1,0 +1,56 @@
+import PushCore
+import Synchronization
+
+/// An archive that remembers ids and answers, without expanding anything: enough for what a door does. A recipient
+/// named `nobody` is not known, one named `everyone-busy` finds the writer's queue full.
+public final class MemoryArchive: MessageArchive, ReceiptStore {
+    private let accepted = Mutex<[String: (content: RawJSON, acceptance: Acceptance)]>([:])
+    private let isKeeping: Bool
+
+    /// - Parameter isKeeping: false makes it forget everything at once, for measurements.
+    public init(isKeeping: Bool = true) { self.isKeeping = isKeeping }
+
+    public func accept(_ message: Message, from principal: Principal) async throws -> Acceptance {
+        if case .to("nobody", _) = message.destination {
+            throw GatewayError(.recipientNotFound, "There is no such recipient.")
+        }
+        if case .to("everyone-busy", _) = message.destination {
+            throw GatewayError(.overloaded, "Too many messages are waiting.", retryAfterSeconds: 2)
+        }
+        let acceptance = Acceptance(id: message.id, serverTime: 1000, recipients: 1, isDuplicate: false, ownSeq: nil)
+        guard isKeeping else { return acceptance }
+        return try accepted.withLock { accepted in
+            guard let known = accepted[message.id] else {
+                accepted[message.id] = (message.content, acceptance)
+                return acceptance
+            }
+            guard known.content.canonical == message.content.canonical else {
+                throw GatewayError(.messageIDConflict, "The id is taken by another message.")
+            }
+            return Acceptance(id: message.id, serverTime: 1000, recipients: 1, isDuplicate: true, ownSeq: nil)
+        }
+    }
+
+    public func inbox(of account: AccountKey, after seq: Int64, limit: Int) async throws -> InboxPage {
+        InboxPage(items: [], head: 7)
+    }
+
+    public func message(id: String, tenant: TenantKey) async throws -> ArchivedMessage? {
+        guard let content = accepted.withLock({ $0[id]?.content }) else { return nil }
+        return ArchivedMessage(
+            key: MessageKey(rawValue: 1), tenantKey: tenant, tenantNo: "acme", id: id, form: .single, from: "acct_x",
+            to: "acct_y", target: nil, type: .text, content: content, timestamp: 1, isBackground: false,
+            serverTime: 1000, revision: 0, timeToLiveSeconds: nil, state: .live, push: .standard)
+    }
+
+    public func hasEntry(of message: MessageKey, account: AccountKey) async throws -> Bool { false }
+    public func expandNextPage() async throws -> Bool { false }
+
+    public func receivers(of message: Message, from principal: Principal) async throws -> EphemeralDelivery {
+        throw GatewayError(.recipientNotFound, "There is no such recipient.")
+    }
+
+    public func acknowledge(_ device: DeviceIdentity, seq: Int64?, broadcastSeq: Int64?) async throws -> Cursor {
+        Cursor(seq: min(seq ?? 0, 7), broadcastSeq: 0)
+    }
+}
