@@ -15,6 +15,7 @@ let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
+let grdbSQLite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let jwtKit = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -76,7 +77,7 @@ let package = Package(
         .target(name: "PushCore", dependencies: ["PushCredentials", crypto, deque, logging]),
 
         // The edges.
-        .target(name: "PushStorage", dependencies: ["PushCore", "Migrations", crypto, grdb, logging]),
+        .target(name: "PushStorage", dependencies: ["PushCore", "Migrations", crypto, deque, grdb, grdbSQLite, logging]),
         .target(
             name: "PushHTTP",
             dependencies: ["PushCore", hummingbird, hummingbirdTLS, httpTypes, logging, nioCore, nioSSL]),
@@ -128,7 +129,7 @@ let package = Package(
             dependencies: ["BrokerPlugin", "BrokerControl", "PushCredentials", "MosquittoClient", crypto]),
         .testTarget(name: "MosquittoClientTests", dependencies: ["MosquittoClient", "PushTestSupport"]),
         .testTarget(name: "PushCoreTests", dependencies: ["PushCore", "PushTestSupport"]),
-        .testTarget(name: "PushStorageTests", dependencies: ["PushCore", "PushStorage", "PushTestSupport", grdb]),
+        .testTarget(name: "PushStorageTests", dependencies: ["PushCore", "PushStorage", "PushTestSupport", grdb, logging]),
         .testTarget(
             name: "PushHTTPTests",
             dependencies: ["PushCore", "PushHTTP", "PushStorage", "PushTestSupport", hummingbird, hummingbirdTesting]),
