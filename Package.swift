@@ -17,6 +17,7 @@ let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummi
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
+let grdbSQLite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let jwtKit = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -79,7 +80,7 @@ let package = Package(
         .target(name: "PushCore", dependencies: ["PushCredentials", crypto, deque, logging]),
 
         // The edges.
-        .target(name: "PushStorage", dependencies: ["PushCore", "Migrations", crypto, grdb, logging]),
+        .target(name: "PushStorage", dependencies: ["PushCore", "Migrations", crypto, deque, grdb, grdbSQLite, logging]),
         .target(
             name: "PushHTTP",
             dependencies: [
@@ -140,7 +141,7 @@ let package = Package(
             dependencies: ["BrokerPolicy", "BrokerControl", "PushCredentials", crypto]),
         .testTarget(name: "MosquittoClientTests", dependencies: ["MosquittoClient", "PushTestSupport"]),
         .testTarget(name: "PushCoreTests", dependencies: ["PushCore", "PushTestSupport"]),
-        .testTarget(name: "PushStorageTests", dependencies: ["PushCore", "PushStorage", "PushTestSupport", grdb]),
+        .testTarget(name: "PushStorageTests", dependencies: ["PushCore", "PushStorage", "PushTestSupport", grdb, logging]),
         .testTarget(
             name: "PushHTTPTests",
             dependencies: ["PushCore", "PushHTTP", "PushStorage", "PushTestSupport", hummingbird, hummingbirdTesting]),

@@ -1,0 +1,121 @@
+import Foundation
+import GRDB
+import PushCore
+import Synchronization
+
+/// All tenants and apps: there are few, and every request asks for one. Replaced after COMMIT.
+final class AccessMemory: Sendable {
+    private struct State {
+        var tenants: [TenantKey: Tenant] = [:]
+        var tenantsByNo: [String: TenantKey] = [:]
+        var apps: [AppKey: App] = [:]
+        var appsByID: [String: AppKey] = [:]
+        var appsBySDKAppID: [Int64: AppKey] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    func tenant(no: String) -> Tenant? {
+        state.withLock { state in state.tenantsByNo[no].flatMap { state.tenants[$0] } }
+    }
+
+    func tenant(key: TenantKey) -> Tenant? { state.withLock { $0.tenants[key] } }
+
+    var tenants: [Tenant] {
+        state.withLock { state in state.tenants.values.sorted { $0.key.rawValue < $1.key.rawValue } }
+    }
+
+    func app(key: AppKey) -> App? { state.withLock { $0.apps[key] } }
+
+    func app(id: String) -> App? { state.withLock { state in state.appsByID[id].flatMap { state.apps[$0] } } }
+
+    func app(sdkAppID: Int64) -> App? {
+        state.withLock { state in state.appsBySDKAppID[sdkAppID].flatMap { state.apps[$0] } }
+    }
+
+    func apps(of tenant: TenantKey) -> [App] {
+        state.withLock { state in
+            state.apps.values.filter { $0.tenantKey == tenant }.sorted { $0.key.rawValue < $1.key.rawValue }
+        }
+    }
+
+    func put(_ tenant: Tenant) {
+        state.withLock { state in
+            state.tenants[tenant.key] = tenant
+            state.tenantsByNo[tenant.tenantNo] = tenant.key
+        }
+    }
+
+    func put(_ app: App) {
+        state.withLock { state in
+            state.apps[app.key] = app
+            state.appsByID[app.appID] = app.key
+            state.appsBySDKAppID[app.sdkAppID] = app.key
+        }
+    }
+
+    func reload(_ db: Database, secrets: SecretBox) throws {
+        let tenants = try AccessRows.tenants(db)
+        let apps = try AccessRows.apps(db, secrets: secrets)
+        state.withLock { $0 = State() }
+        for tenant in tenants { put(tenant) }
+        for app in apps { put(app) }
+    }
+}
+
+/// Tenants and apps as rows.
+enum AccessRows {
+    static func tenants(_ db: Database) throws -> [Tenant] {
+        try Row.fetchAll(db, sql: "SELECT key, tenant_no, name, is_enabled, created_at FROM tenant").map(tenant)
+    }
+
+    static func tenant(_ db: Database, _ key: TenantKey) throws -> Tenant? {
+        try Row.fetchOne(
+            db, sql: "SELECT key, tenant_no, name, is_enabled, created_at FROM tenant WHERE key = ?",
+            arguments: [key.rawValue]
+        ).map(tenant)
+    }
+
+    private static func tenant(_ row: Row) -> Tenant {
+        Tenant(key: TenantKey(rawValue: row[0]), tenantNo: row[1], name: row[2], isEnabled: row[3], createdAt: row[4])
+    }
+
+    private static let appColumns = """
+        key, app_id, sdk_app_id, tenant, name, scopes, registration, is_enabled, tencent_admins, secret_hash,
+        secret_generation, signing_key, created_at
+        """
+
+    static func apps(_ db: Database, secrets: SecretBox) throws -> [App] {
+        try Row.fetchAll(db, sql: "SELECT \(appColumns) FROM app").map { try app($0, secrets: secrets) }
+    }
+
+    static func app(_ db: Database, _ key: AppKey, secrets: SecretBox) throws -> App? {
+        try Row.fetchOne(db, sql: "SELECT \(appColumns) FROM app WHERE key = ?", arguments: [key.rawValue])
+            .map { try app($0, secrets: secrets) }
+    }
+
+    private static func app(_ row: Row, secrets: SecretBox) throws -> App {
+        let appID: String = row[1]
+        let scopes: String = row[5]
+        let admins: Data = Data((row[8] as String).utf8)
+        return App(
+            key: AppKey(rawValue: row[0]), appID: appID, sdkAppID: row[2], tenantKey: TenantKey(rawValue: row[3]),
+            name: row[4], scopes: Set(scopes.split(separator: " ").compactMap { Scope(rawValue: String($0)) }),
+            registration: App.Registration(rawValue: row[6]) ?? .signed, isEnabled: row[7],
+            tencentAdmins: (RawJSON(archived: [UInt8](admins)).array ?? []).compactMap(\.string), secretHash: row[9],
+            secretGeneration: row[10],
+            signingKey: String(decoding: try secrets.open(row[11], for: signingKeyRow(appID)), as: UTF8.self),
+            createdAt: row[12])
+    }
+
+    /// The identity a signing key is encrypted for.
+    static func signingKeyRow(_ appID: String) -> String { "app/\(appID)/signing_key" }
+
+    static func scopes(_ scopes: Set<Scope>) -> String { scopes.map(\.rawValue).sorted().joined(separator: " ") }
+
+    static func admins(_ admins: [String]) -> String {
+        var writer = JSONWriter()
+        writer.array { writer in for admin in admins { writer.string(admin) } }
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,134 @@
+import GRDB
+import PushCore
+
+/// What is known of a message's way to every device, out of the log, the dispatch journal, the acknowledgements and
+/// the push rows.
+struct MessageTrace {
+    let db: Database
+    let message: ArchivedMessage
+
+    /// Devices shown at most; a larger audience is cut there.
+    private static let devicesMax = 1000
+
+    func devices() throws -> [DeviceTrace] {
+        let dispatched = try Int64.fetchOne(db, sql: "SELECT dispatched FROM mark WHERE id = 1") ?? 0
+        let entries = try Row.fetchCursor(
+            db,
+            sql: """
+                WITH span (first, last) AS (
+                    SELECT first_position, last_position FROM message WHERE key = ?1
+                    UNION ALL
+                    SELECT first_position, last_position FROM expansion_page WHERE message = ?1)
+                SELECT e.position, e.account, e.seq, e.message, e.flags FROM span
+                JOIN entry e ON e.position BETWEEN span.first AND span.last ORDER BY e.position LIMIT ?2
+                """,
+            arguments: [message.key.rawValue, Self.devicesMax])
+        var traces: [DeviceTrace] = []
+        while let row = try entries.next(), traces.count < Self.devicesMax {
+            let entry = InboxEntry(row)
+            let publishedAt = entry.position <= dispatched ? try DispatchJournal.publishedAt(db, entry.position) : nil
+            traces += try devices(of: entry, isPublished: entry.position <= dispatched, publishedAt: publishedAt)
+        }
+        return Array(traces.prefix(Self.devicesMax))
+    }
+
+    /// One trace per device that was active when the message was archived; one without a device where there was none.
+    private func devices(
+        of entry: InboxEntry, isPublished: Bool, publishedAt: Milliseconds?
+    ) throws -> [DeviceTrace] {
+        let account = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT account_id, user_id FROM account WHERE key = ?"),
+            arguments: [entry.account.rawValue])
+        guard let account else { return [] }
+        var stages = [DeviceTrace.Stage(stage: "archived", at: message.serverTime)]
+        if isPublished {
+            stages.append(.init(stage: "published", at: publishedAt.map { max($0, message.serverTime) }))
+        }
+        let devices = try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT key, device_id, os_type, status FROM device
+                    WHERE account = ?1 AND start_seq < ?2 AND (ended_at IS NULL OR ended_at > ?3) ORDER BY key
+                    """),
+            arguments: [entry.account.rawValue, entry.seq, message.serverTime])
+        if devices.isEmpty {
+            return [
+                DeviceTrace(
+                    account: account[0], userID: account[1], deviceID: nil, osType: nil, outcome: "waiting",
+                    reason: entry.flags.contains(.own) ? "own" : "waiting", stages: stages)
+            ]
+        }
+        return try devices.map { device in
+            let push = try push(of: device[0])
+            let acknowledgedAt = try acknowledgement(of: device[0], seq: entry.seq)
+            var all = stages
+            all += try push.map(pushStages) ?? []
+            if let acknowledgedAt { all.append(.init(stage: "acknowledged", at: acknowledgedAt)) }
+            // Stages in the order in which they happened; those without a time stay where they are.
+            let ordered = all.enumerated().sorted { left, right in
+                (left.element.at ?? message.serverTime, left.offset)
+                    < (right.element.at ?? message.serverTime, right.offset)
+            }.map(\.element)
+            let (outcome, reason) = outcome(
+                isAcknowledged: acknowledgedAt != nil, isOwn: entry.flags.contains(.own),
+                isActive: device[3] == "active", push: push)
+            return DeviceTrace(
+                account: account[0], userID: account[1], deviceID: device[1], osType: OSType(rawValue: device[2]),
+                outcome: outcome, reason: reason, stages: ordered)
+        }
+    }
+
+    private func outcome(isAcknowledged: Bool, isOwn: Bool, isActive: Bool, push: Row?) -> (String, String?) {
+        if isAcknowledged { return ("acknowledged", nil) }
+        if isOwn { return ("not_pushed", SkipReason.own.rawValue) }
+        switch push?["state"] as String? {
+        case "accepted": return ("pushed", nil)
+        case "waiting": return ("waiting", SkipReason.waiting.rawValue)
+        case "failed", "skipped": return ("not_pushed", push?["reason"])
+        default:
+            if message.type.isEvent { return ("not_pushed", SkipReason.event.rawValue) }
+            return isActive ? ("waiting", SkipReason.waiting.rawValue) : ("not_pushed", SkipReason.deregistered.rawValue)
+        }
+    }
+
+    private func acknowledgement(of device: Int64, seq: Int64) throws -> Milliseconds? {
+        try Int64.fetchOne(
+            db.cachedStatement(sql: "SELECT at FROM acknowledgement WHERE device = ? AND seq >= ? ORDER BY seq LIMIT 1"),
+            arguments: [device, seq])
+    }
+
+    private func push(of device: Int64) throws -> Row? {
+        try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT * FROM push WHERE message = ? AND device = ?"),
+            arguments: [message.key.rawValue, device])
+    }
+
+    private func pushStages(_ push: Row) throws -> [DeviceTrace.Stage] {
+        let vendor = (push["vendor"] as String?).flatMap(Vendor.init)
+        var stages: [DeviceTrace.Stage] = []
+        if push["lane"] as Int64? != nil {
+            stages.append(.init(stage: "push_queued", at: push["created_at"], vendor: vendor))
+        }
+        let events = try Row.fetchAll(
+            db.cachedStatement(
+                sql: "SELECT at, vendor, vendor_id, detail FROM push_event WHERE push = ? ORDER BY number"),
+            arguments: [push["key"] as Int64])
+        for event in events {
+            stages.append(
+                .init(
+                    stage: "push_failed", at: event[0], vendor: Vendor(rawValue: event[1]), vendorID: event[2],
+                    detail: event[3]))
+        }
+        let at: Milliseconds = push["updated_at"]
+        switch push["state"] as String {
+        case "accepted":
+            stages.append(.init(stage: "push_accepted", at: at, vendor: vendor, vendorID: push["vendor_id"]))
+        case "failed":
+            let code: String? = push["code"]
+            stages.append(.init(stage: "push_failed", at: at, vendor: vendor, detail: code ?? push["reason"]))
+        case "skipped": stages.append(.init(stage: "push_skipped", at: at, vendor: vendor, detail: push["reason"]))
+        default: break
+        }
+        return stages
+    }
+}

@@ -1,0 +1,146 @@
+import Foundation
+import GRDB
+import PushCore
+
+extension Storage: DeliveryStore {
+    // MARK: Marks and log
+
+    public func marks() async throws -> DeliveryMarks {
+        try await file.read { db in
+            let row = try Row.fetchOne(db, sql: "SELECT dispatched, decided FROM mark WHERE id = 1")
+            return DeliveryMarks(dispatched: row?[0] ?? 0, decided: row?[1] ?? 0)
+        }
+    }
+
+    public func advance(_ marks: DeliveryMarks, at now: Milliseconds) async throws {
+        try await commits.run { writer in try DispatchJournal(writer: writer, now: now).advance(marks) }
+    }
+
+    public func entries(after position: Int64, limit: Int) async throws -> [CommittedEntries] {
+        try await file.read { [access] db in
+            try MessageRows.entries(db, after: position, limit: limit) { access.tenant(key: $0)?.tenantNo ?? "" }
+        }
+    }
+
+    // MARK: Devices
+
+    public func cachedDevices(of account: AccountKey) -> AccountDevices? { deviceCache.devices(of: account) }
+
+    public func devices(of accounts: [AccountKey]) async throws -> [AccountKey: AccountDevices] {
+        let fill = deviceCache.beginFill(accounts: accounts)
+        do {
+            let found = try await file.read { db in
+                var found: [AccountKey: AccountDevices] = [:]
+                let account = try db.cachedStatement(sql: "SELECT account_id FROM account WHERE key = ?")
+                let devices = try db.cachedStatement(
+                    sql: """
+                        SELECT key, device_id, start_seq FROM device WHERE account = ? AND status = 'active'
+                        ORDER BY key
+                        """)
+                for key in accounts {
+                    guard let id = try String.fetchOne(account, arguments: [key.rawValue]) else { continue }
+                    let members = try Row.fetchAll(devices, arguments: [key.rawValue]).map { row in
+                        AccountDevices.Member(key: DeviceKey(rawValue: row[0]), deviceID: row[1], startSeq: row[2])
+                    }
+                    found[key] = AccountDevices(account: AccountRef(key: key, id: id), devices: members)
+                }
+                return found
+            }
+            deviceCache.endFill(fill, accounts: accounts, found)
+            return found
+        } catch {
+            deviceCache.endFill(fill, accounts: accounts, [:])
+            throw error
+        }
+    }
+
+    // MARK: Jobs
+
+    public func decide(_ candidates: [FallbackCandidate], at now: Milliseconds) async throws -> Bool {
+        guard !candidates.isEmpty else { return false }
+        return try await commits.run { [limits] writer in
+            try PushDecisions(writer: writer, now: now)
+                .decide(candidates, lifeDefaultSeconds: limits.pushLifeDefaultSeconds)
+        }
+    }
+
+    public func claimJobs(
+        lane: Int64, limit: Int, now: Milliseconds, leaseUntil: Milliseconds
+    ) async throws -> [PushJob] {
+        try await commits.run { writer in
+            try PushJobs(writer: writer, now: now).claim(lane: lane, limit: limit, leaseUntil: leaseUntil)
+        }
+    }
+
+    public func releaseLeases(at now: Milliseconds) async throws {
+        try await commits.run { writer in
+            try writer.db.execute(
+                sql: "UPDATE push SET is_leased = 0, not_before = ? WHERE state = 'waiting' AND is_leased = 1",
+                arguments: [now])
+        }
+    }
+
+    public func lanesWithJobs() async throws -> [Int64: Milliseconds] {
+        try await file.read { db in
+            // A seek per lane: the jobs of one lane may be many.
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT lane, due FROM (
+                        SELECT v.lane, (SELECT min(p.not_before) FROM push p
+                            WHERE p.lane = v.lane AND p.state = 'waiting') AS due
+                        FROM vendor_settings v)
+                    WHERE due IS NOT NULL
+                    """)
+            return Dictionary(rows.map { ($0[0], $0[1]) }) { first, _ in first }
+        }
+    }
+
+    public func subject(of job: PushJob) async throws -> PushSubject? {
+        try await file.read { [access] db in
+            guard let device = try DeviceRows.device(db, job.device), let tenant = access.tenant(key: device.tenantKey),
+                let message = try MessageRows.message(db, key: job.message, tenantNo: { _ in tenant.tenantNo }),
+                let push = try Row.fetchOne(db, sql: "SELECT seq, token FROM push WHERE key = ?", arguments: [job.key])
+            else { return nil }
+            let token = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT key, vendor, token, kind, environment, set_at FROM push_token
+                    WHERE key = ? AND device = ? AND state = 'live'
+                    """,
+                arguments: [push[1] as Int64?, job.device.rawValue]
+            ).flatMap(DeviceRows.token)
+            return PushSubject(
+                message: message, device: device, tenant: tenant, token: token?.token,
+                isAcknowledged: try Cursors.cursor(db, of: job.device).seq >= push[0],
+                senderName: try Self.senderName(db, of: job.message))
+        }
+    }
+
+    private static func senderName(_ db: Database, of message: MessageKey) throws -> String? {
+        let row = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT g.name, a.user_id, p.name FROM message m
+                LEFT JOIN user_group g ON g.key = m.group_key
+                LEFT JOIN account a ON a.key = m.sender_account
+                LEFT JOIN app p ON p.key = m.sender_app
+                WHERE m.key = ?
+                """,
+            arguments: [message.rawValue])
+        guard let row else { return nil }
+        return [row[0], row[1], row[2]].compactMap { $0 as String? }.first { !$0.isEmpty }
+    }
+
+    public func change(_ jobs: [(PushJob, PushJobChange)], at now: Milliseconds) async throws {
+        guard !jobs.isEmpty else { return }
+        try await commits.run { writer in
+            let changes = PushJobs(writer: writer, now: now)
+            for (job, change) in jobs { try changes.change(job, change) }
+        }
+    }
+
+    public func trace(of message: ArchivedMessage) async throws -> [DeviceTrace] {
+        try await file.read { try MessageTrace(db: $0, message: message).devices() }
+    }
+}

@@ -1,0 +1,87 @@
+import GRDB
+import PushCore
+
+/// An account as commands need it.
+struct AccountRow {
+    let ref: AccountRef
+    let tenant: TenantKey
+    let userID: String
+    /// The app whose open registration made it; nil once a signed registration or an app has used it.
+    let openedBy: AppKey?
+    /// User signatures issued before this are refused.
+    let notBefore: Milliseconds?
+
+    static let columns = "key, account_id, tenant, user_id, opened_by, not_before"
+
+    init(_ row: Row) {
+        ref = AccountRef(key: AccountKey(rawValue: row[0]), id: row[1])
+        tenant = TenantKey(rawValue: row[2])
+        userID = row[3]
+        openedBy = (row[4] as Int64?).map(AppKey.init(rawValue:))
+        notBefore = row[5]
+    }
+}
+
+/// Reading and making accounts.
+enum AccountRows {
+    static func find(_ db: Database, tenant: TenantKey, userID: String) throws -> AccountRow? {
+        try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT \(AccountRow.columns) FROM account WHERE tenant = ? AND user_id = ?"),
+            arguments: [tenant.rawValue, userID]
+        ).map(AccountRow.init)
+    }
+
+    static func find(_ db: Database, id: String) throws -> AccountRow? {
+        try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT \(AccountRow.columns) FROM account WHERE account_id = ?"), arguments: [id]
+        ).map(AccountRow.init)
+    }
+
+    static func insert(
+        _ db: Database, tenant: TenantKey, userID: String, openedBy: AppKey?, ids: IDGenerator, at now: Milliseconds
+    ) throws -> AccountRef {
+        let id = ids.account()
+        try db.execute(
+            sql: "INSERT INTO account (tenant, account_id, user_id, opened_by, created_at) VALUES (?, ?, ?, ?, ?)",
+            arguments: [tenant.rawValue, id, userID, openedBy?.rawValue, now])
+        return AccountRef(key: AccountKey(rawValue: db.lastInsertedRowID), id: id)
+    }
+
+    /// The account of a user for an app's use: made when there is none, and closed to open registration for ever.
+    static func ensure(
+        _ db: Database, tenant: TenantKey, userID: String, ids: IDGenerator, at now: Milliseconds
+    ) throws -> (account: AccountRef, isNew: Bool) {
+        guard let known = try find(db, tenant: tenant, userID: userID) else {
+            return (try insert(db, tenant: tenant, userID: userID, openedBy: nil, ids: ids, at: now), true)
+        }
+        if known.openedBy != nil { try close(db, known.ref.key) }
+        return (known.ref, false)
+    }
+
+    static func close(_ db: Database, _ key: AccountKey) throws {
+        try db.execute(sql: "UPDATE account SET opened_by = NULL WHERE key = ?", arguments: [key.rawValue])
+    }
+}
+
+/// Accounts the writer looked up by one of their names. Their names, key and tenant never change.
+final class AccountCache {
+    private var byID: [String: (ref: AccountRef, tenant: TenantKey)] = [:]
+    private var byUser: [TenantKey: [String: AccountRef]] = [:]
+    private var userCount = 0
+    private static let entriesMax = 300_000
+
+    func account(id: String) -> (ref: AccountRef, tenant: TenantKey)? { byID[id] }
+
+    func account(tenant: TenantKey, userID: String) -> AccountRef? { byUser[tenant]?[userID] }
+
+    func put(_ row: AccountRow) {
+        if byID.count >= Self.entriesMax { byID.removeAll() }
+        byID[row.ref.id] = (row.ref, row.tenant)
+        if userCount >= Self.entriesMax {
+            byUser.removeAll()
+            userCount = 0
+        }
+        byUser[row.tenant, default: [:]][row.userID] = row.ref
+        userCount += 1
+    }
+}

@@ -1,0 +1,67 @@
+import Foundation
+import GRDB
+import PushCore
+
+/// Devices with their live tokens, as rows.
+enum DeviceRows {
+    private static let select = """
+        SELECT d.key, d.device_id, d.tenant, d.account, a.account_id, a.user_id, d.unique_code, d.os_type, d.status,
+            d.push_enabled, d.info, d.registered_at, d.last_seen_at, d.ended_at, d.start_seq
+        FROM device d JOIN account a ON a.key = d.account
+        """
+
+    static func device(_ db: Database, _ key: DeviceKey) throws -> Device? {
+        try Row.fetchOne(db.cachedStatement(sql: select + " WHERE d.key = ?"), arguments: [key.rawValue])
+            .map { try device($0, tokens: tokens(db, of: $0[0]).map(\.token)) }
+    }
+
+    static func devices(_ db: Database, of account: AccountKey) throws -> [Device] {
+        try Row.fetchAll(
+            db.cachedStatement(sql: select + " WHERE d.account = ? ORDER BY d.key"), arguments: [account.rawValue]
+        ).map { try device($0, tokens: tokens(db, of: $0[0]).map(\.token)) }
+    }
+
+    private static func device(_ row: Row, tokens: [PushToken]) throws -> Device {
+        Device(
+            key: DeviceKey(rawValue: row[0]), deviceID: row[1], tenantKey: TenantKey(rawValue: row[2]),
+            account: AccountRef(key: AccountKey(rawValue: row[3]), id: row[4]), userID: row[5], uniqueCode: row[6],
+            osType: OSType(rawValue: row[7]) ?? .unknown, status: Device.Status(rawValue: row[8]) ?? .deregistered,
+            pushEnabled: row[9], tokens: tokens, info: RawJSON(archived: [UInt8](row[10] as Data)),
+            registeredAt: row[11], lastSeenAt: row[12], endedAt: row[13], startSeq: row[14])
+    }
+
+    struct TokenRow {
+        let key: Int64
+        let token: PushToken
+        let setAt: Milliseconds
+    }
+
+    /// Live tokens in the device's order of preference.
+    static func tokens(_ db: Database, of device: Int64) throws -> [TokenRow] {
+        try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT key, vendor, token, kind, environment, set_at FROM push_token
+                    WHERE device = ? AND state = 'live' ORDER BY position
+                    """),
+            arguments: [device]
+        ).compactMap(token)
+    }
+
+    static func token(_ row: Row) -> TokenRow? {
+        guard let vendor = Vendor(rawValue: row[1]) else { return nil }
+        return TokenRow(
+            key: row[0],
+            token: PushToken(
+                vendor: vendor, token: row[2], kind: PushToken.Kind(rawValue: row[3]) ?? .alert,
+                environment: PushToken.Environment(rawValue: row[4]) ?? .production),
+            setAt: row[5])
+    }
+
+    /// The app a device last registered through.
+    static func app(_ db: Database, of device: DeviceKey) throws -> AppKey? {
+        try Int64.fetchOne(
+            db.cachedStatement(sql: "SELECT app FROM device WHERE key = ?"), arguments: [device.rawValue]
+        ).map(AppKey.init(rawValue:))
+    }
+}

@@ -1,0 +1,182 @@
+import Foundation
+import GRDB
+import PushCore
+
+/// The registry rules of the contract (section 4) as steps of one transaction: one active row per unique code, one
+/// live place per token, and no waiting push for what has ended.
+struct RegistryRules {
+    let writer: Writer
+    let ids: IDGenerator
+    let now: Milliseconds
+
+    private var db: Database { writer.db }
+
+    /// What memory has to forget after COMMIT.
+    struct Touched {
+        var deviceIDs: [String] = []
+        var accounts: [AccountKey] = []
+    }
+
+    struct Registered {
+        let key: DeviceKey
+        let deviceID: String
+        let account: AccountRef
+        let isNew: Bool
+        let ended: [String]
+        let head: Int64
+        let broadcastHead: Int64
+        var touched: Touched
+    }
+
+    func register(_ registration: Registration) throws -> Registered {
+        let account = try account(for: registration)
+        var touched = Touched(accounts: [account.key])
+        var ended: [String] = []
+        let tenant = registration.tenant.key
+        let draft = registration.draft
+        let bound = try Row.fetchOne(
+            db, sql: "SELECT key, device_id, account FROM device WHERE tenant = ? AND unique_code = ? AND status = 'active'",
+            arguments: [tenant.rawValue, registration.uniqueCode])
+        let head = try writer.head(of: account.key.rawValue)
+
+        let key: DeviceKey
+        let deviceID: String
+        var isNew = true
+        if let bound, bound[2] == account.key.rawValue {
+            isNew = false
+            key = DeviceKey(rawValue: bound[0])
+            deviceID = bound[1]
+            try change(key, draft, app: registration.app)
+        } else {
+            if let bound {
+                guard registration.isSigned else {
+                    throw GatewayError(.forbidden, "This uniqueCode belongs to another account.")
+                }
+                try end(DeviceKey(rawValue: bound[0]), as: .moved)
+                ended.append(bound[1])
+                touched.deviceIDs.append(bound[1])
+                touched.accounts.append(AccountKey(rawValue: bound[2]))
+            }
+            deviceID = ids.device()
+            try db.execute(
+                sql: """
+                    INSERT INTO device (device_id, tenant, account, app, unique_code, os_type, push_enabled, info,
+                        registered_at, last_seen_at, start_seq)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    """,
+                arguments: [
+                    deviceID, tenant.rawValue, account.key.rawValue, registration.app.rawValue, registration.uniqueCode,
+                    (draft.osType ?? .unknown).rawValue, draft.pushEnabled ?? true,
+                    Data(draft.info?.bytes ?? RawJSON.emptyObject.bytes), now, now, head,
+                ])
+            key = DeviceKey(rawValue: db.lastInsertedRowID)
+        }
+        touched.deviceIDs.append(deviceID)
+        if let tokens = draft.tokens {
+            try setTokens(tokens, of: key, account: account.key, tenant: tenant, mayTakeFromOthers: registration.isSigned)
+        }
+        return Registered(
+            key: key, deviceID: deviceID, account: account, isNew: isNew, ended: ended, head: head, broadcastHead: 0,
+            touched: touched)
+    }
+
+    /// The account a registration is for, as far as it may have it.
+    private func account(for registration: Registration) throws -> AccountRef {
+        let tenant = registration.tenant.key
+        guard let known = try AccountRows.find(db, tenant: tenant, userID: registration.userID) else {
+            return try AccountRows.insert(
+                db, tenant: tenant, userID: registration.userID,
+                openedBy: registration.isSigned ? nil : registration.app, ids: ids, at: now)
+        }
+        if registration.isSigned {
+            // A signature that does not say when it was issued may be older than the kick.
+            if let notBefore = known.notBefore, (registration.signedAt ?? 0) < notBefore {
+                throw GatewayError(.tokenRevoked, "This user's earlier signatures no longer count.")
+            }
+            if known.openedBy != nil { try AccountRows.close(db, known.ref.key) }
+        } else if known.openedBy != registration.app {
+            throw GatewayError(.forbidden, "This user's devices register with a signature.")
+        }
+        return known.ref
+    }
+
+    /// Takes over what the draft names; the rest stays.
+    func change(_ key: DeviceKey, _ draft: DeviceDraft, app: AppKey?) throws {
+        try db.execute(
+            sql: """
+                UPDATE device SET os_type = ifnull(?, os_type), push_enabled = ifnull(?, push_enabled),
+                    info = ifnull(?, info), app = ifnull(?, app), last_seen_at = max(last_seen_at, ?)
+                WHERE key = ?
+                """,
+            arguments: [
+                draft.osType?.rawValue, draft.pushEnabled, draft.info.map { Data($0.bytes) }, app?.rawValue, now,
+                key.rawValue,
+            ])
+        if draft.pushEnabled == false { try skipWaiting(of: key, .pushDisabled) }
+    }
+
+    /// Ends an active device: its tokens and its waiting pushes end with it.
+    func end(_ key: DeviceKey, as status: Device.Status) throws {
+        try db.execute(
+            sql: "UPDATE device SET status = ?, ended_at = ? WHERE key = ?",
+            arguments: [status.rawValue, now, key.rawValue])
+        try db.execute(
+            sql: "UPDATE push_token SET state = 'ended', ended_at = ? WHERE device = ? AND state = 'live'",
+            arguments: [now, key.rawValue])
+        try skipWaiting(of: key, .deregistered)
+    }
+
+    private func skipWaiting(of key: DeviceKey, _ reason: SkipReason) throws {
+        try db.execute(
+            sql: """
+                UPDATE push SET state = 'skipped', reason = ?, is_leased = 0, updated_at = ?
+                WHERE device = ? AND state = 'waiting'
+                """,
+            arguments: [reason.rawValue, now, key.rawValue])
+    }
+
+    /// Replaces a device's set of tokens. A token that is live on another device is taken from there; waiting pushes
+    /// that had chosen a token which is gone go to the next one of their device or are skipped.
+    func setTokens(
+        _ tokens: [PushToken], of device: DeviceKey, account: AccountKey, tenant: TenantKey, mayTakeFromOthers: Bool
+    ) throws {
+        var gone: [Int64] = []
+        for token in tokens {
+            let holder = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT t.key, d.account FROM push_token t JOIN device d ON d.key = t.device
+                    WHERE t.tenant = ? AND t.vendor = ? AND t.token = ? AND t.state = 'live' AND t.device <> ?
+                    """,
+                arguments: [tenant.rawValue, token.vendor.rawValue, token.token, device.rawValue])
+            guard let holder else { continue }
+            guard mayTakeFromOthers || holder[1] == account.rawValue else {
+                throw GatewayError(.forbidden, "A push token belongs to another account.")
+            }
+            try db.execute(
+                sql: "UPDATE push_token SET state = 'taken', ended_at = ? WHERE key = ?", arguments: [now, holder[0]])
+            gone.append(holder[0])
+        }
+        for known in try DeviceRows.tokens(db, of: device.rawValue)
+        where !tokens.contains(where: { $0.vendor == known.token.vendor && $0.token == known.token.token }) {
+            try db.execute(
+                sql: "UPDATE push_token SET state = 'ended', ended_at = ? WHERE key = ?", arguments: [now, known.key])
+            gone.append(known.key)
+        }
+        for (position, token) in tokens.enumerated() {
+            try db.execute(
+                sql: """
+                    INSERT INTO push_token (device, tenant, position, vendor, token, kind, environment, set_at)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                    ON CONFLICT (device, vendor, token) DO UPDATE SET position = excluded.position,
+                        kind = excluded.kind, environment = excluded.environment, set_at = excluded.set_at,
+                        state = 'live', reason = NULL, ended_at = NULL
+                    """,
+                arguments: [
+                    device.rawValue, tenant.rawValue, position, token.vendor.rawValue, token.token, token.kind.rawValue,
+                    token.environment.rawValue, now,
+                ])
+        }
+        try PushDecisions(writer: writer, now: now).leave(tokens: gone)
+    }
+}

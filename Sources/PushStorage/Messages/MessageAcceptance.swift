@@ -1,0 +1,215 @@
+import GRDB
+import PushCore
+
+/// Accepting one message: one command of the writer (contract, sections 1, 2 and 8).
+struct MessageAcceptance {
+    let writer: Writer
+    let limits: Limits
+    let now: Milliseconds
+
+    private var db: Database { writer.db }
+
+    func accept(_ message: Message, from principal: Principal) throws -> Acceptance {
+        let tenant = principal.tenant
+        let book = AddressBook(db: db, tenant: tenant.key, cache: writer.accounts)
+        if let first = try firstAnswer(to: message, from: principal, book: book) { return first }
+        let sender = try book.sender(of: message, principal: principal)
+        let receivers = try book.receivers(of: message, sender: sender)
+        let digest = try MessageDigest(
+            message, from: sender.name, book: book, unknown: receivers.unknownNames)
+        let draft = Draft(
+            message: message, tenant: tenant, sender: sender, receivers: receivers, digest: digest,
+            key: writer.nextMessageKey(), serverTime: writer.serverTime(now))
+        return try archive(draft)
+    }
+
+    // MARK: Repeats
+
+    /// The first answer where this id was accepted before; throws `message_id_conflict` where that was another message.
+    private func firstAnswer(
+        to message: Message, from principal: Principal, book: AddressBook
+    ) throws -> Acceptance? {
+        let select = try writer.statement(
+            """
+            SELECT digest, from_id, server_time, recipients, own_seq, unknown, sender_account, sender_app FROM message
+            WHERE tenant = ? AND id = ?
+            """)
+        select.bind(1, principal.tenant.key.rawValue)
+        select.bind(2, message.id)
+        let stored = try select.first { row in
+            (
+                digest: row.bytes(0), from: row.text(1), serverTime: row.integer(2), recipients: row.optionalInteger(3),
+                ownSeq: row.optionalInteger(4), unknown: row.bytes(5), account: row.optionalInteger(6),
+                app: row.optionalInteger(7)
+            )
+        }
+        guard let stored else { return nil }
+        let conflict = GatewayError(.messageIDConflict, "Another message has this id.")
+        let unknown = stored.unknown.isEmpty
+            ? [] : (RawJSON(archived: stored.unknown).array ?? []).compactMap(\.string)
+        guard let sender = try? book.sender(of: message, principal: principal),
+            sender.account?.key.rawValue == stored.account,
+            sender.account != nil || sender.app?.rawValue == stored.app
+        else { throw conflict }
+        let digest = try MessageDigest(message, from: stored.from, book: book, unknown: Set(unknown))
+        guard digest.bytes == stored.digest else { throw conflict }
+        return Acceptance(
+            id: message.id, serverTime: stored.serverTime, recipients: stored.recipients.map(Int.init),
+            isDuplicate: true, ownSeq: stored.ownSeq, unknown: unknown)
+    }
+
+    // MARK: Archiving
+
+    private struct Draft {
+        let message: Message
+        let tenant: Tenant
+        let sender: AddressBook.Sender
+        let receivers: AddressBook.Receivers
+        let digest: MessageDigest
+        let key: MessageKey
+        let serverTime: Milliseconds
+
+        /// The account that gets the sender's own copy.
+        var ownCopy: Int64? { message.syncsToSender ? sender.account?.key.rawValue : nil }
+
+        var archived: ArchivedMessage {
+            let form: AddressForm
+            let to: String
+            var target: String?
+            switch receivers {
+            case .account(let account): (form, to) = (.single, account.id)
+            case .group(let group, let member): (form, to, target) = (.group, group.groupID, member?.id)
+            case .audience: (form, to) = (.audience, digest.audience ?? "")
+            }
+            return ArchivedMessage(
+                key: key, tenantKey: tenant.key, tenantNo: tenant.tenantNo, id: message.id, form: form,
+                from: sender.name, to: to, target: target, type: message.type, content: message.content,
+                timestamp: message.timestamp, isBackground: message.isBackground, serverTime: serverTime, revision: 0,
+                timeToLiveSeconds: message.timeToLiveSeconds, state: .live, push: message.push)
+        }
+    }
+
+    private func archive(_ draft: Draft) throws -> Acceptance {
+        let accounts = try immediateReceivers(draft)
+        // The log's order: the sender's own copy first, then the receivers by account key.
+        var copies: [(account: Int64, flags: InboxEntry.Flags)] = []
+        copies.reserveCapacity((accounts?.count ?? 0) + 1)
+        let own = ownEntryAccount(draft)
+        let uncounted: InboxEntry.Flags = draft.message.countsUnread ? [] : .uncounted
+        if let own { copies.append((own, [.own, uncounted])) }
+        for account in accounts ?? [] { copies.append((account, uncounted)) }
+
+        let first = writer.log.last + Int64(writer.transaction.entries.count) + 1
+        let ownSeq = try own.map { try writer.head(of: $0) + 1 }
+        let archived = draft.archived
+        // The message first: what refers to it comes after.
+        try insert(
+            draft, archived, recipients: accounts?.count, ownSeq: ownSeq, first: copies.isEmpty ? nil : first,
+            last: copies.isEmpty ? nil : first + Int64(copies.count) - 1)
+        let entries = try writer.append(draft.key, to: copies)
+        writer.announce(archived, entries)
+        if accounts == nil { try Expansion(writer: writer, limits: limits).begin(draft.key, draft.receivers) }
+        return Acceptance(
+            id: draft.message.id, serverTime: draft.serverTime, recipients: accounts?.count, isDuplicate: false,
+            ownSeq: ownSeq, unknown: draft.receivers.unknownNames.sorted())
+    }
+
+    /// Who gets the own entry. A message to oneself is one entry whatever `sync` says.
+    private func ownEntryAccount(_ draft: Draft) -> Int64? {
+        if case .account(let account) = draft.receivers, account.key == draft.sender.account?.key {
+            return account.key.rawValue
+        }
+        return draft.ownCopy
+    }
+
+    /// Receivers without the sender, by account key; nil where there are too many for one transaction.
+    private func immediateReceivers(_ draft: Draft) throws -> [Int64]? {
+        let page = limits.expansionPageAccounts
+        let sender = draft.sender.account?.key.rawValue
+        switch draft.receivers {
+        case .account(let account): return account.key.rawValue == sender ? [] : [account.key.rawValue]
+        case .group(let group, let target):
+            if try Expansion(writer: writer, limits: limits).isPending(group.key) { return nil }
+            if let target { return target.key.rawValue == sender ? [] : [target.key.rawValue] }
+            guard group.memberCount <= page + 1 else { return nil }
+            var members = try members(of: group, limit: page + 1)
+            members.removeAll { $0 == sender }
+            return members.count <= page ? members : nil
+        case .audience(let accounts, let groups, _):
+            guard accounts.count + groups.reduce(0, { $0 + $1.memberCount }) <= page else { return nil }
+            var found = Set(accounts.map(\.key.rawValue))
+            for group in groups { found.formUnion(try members(of: group, limit: page)) }
+            if let sender { found.remove(sender) }
+            return found.sorted()
+        }
+    }
+
+    private func members(of group: GroupRow, limit: Int) throws -> [Int64] {
+        let select = try writer.statement(
+            "SELECT account FROM group_member WHERE group_key = ? AND left_version IS NULL ORDER BY account LIMIT ?")
+        select.bind(1, group.key.rawValue)
+        select.bind(2, Int64(limit))
+        var members: [Int64] = []
+        members.reserveCapacity(min(group.memberCount, limit))
+        try select.forEachRow { members.append($0.integer(0)) }
+        return members
+    }
+
+    private func insert(
+        _ draft: Draft, _ archived: ArchivedMessage, recipients: Int?, ownSeq: Int64?, first: Int64?, last: Int64?
+    ) throws {
+        let message = draft.message
+        let insert = try writer.statement(
+            """
+            INSERT INTO message (key, tenant, id, form, from_id, to_id, target_id, sender_account, sender_app,
+                sender_device, group_key, group_version, target_account, type, content, timestamp, server_time,
+                is_background, ttl, push, counts_unread, syncs_to_sender, digest, recipients, own_seq, unknown,
+                first_position, last_position)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """)
+        var group: GroupRow?
+        var target: AccountRef?
+        if case .group(let named, let member) = draft.receivers { (group, target) = (named, member) }
+        insert.bind(1, draft.key.rawValue)
+        insert.bind(2, draft.tenant.key.rawValue)
+        insert.bind(3, message.id)
+        insert.bind(4, Int64(archived.form.rawValue))
+        insert.bind(5, archived.from)
+        insert.bind(6, archived.to)
+        insert.bind(7, archived.target)
+        insert.bind(8, draft.sender.account?.key.rawValue)
+        insert.bind(9, draft.sender.app?.rawValue)
+        insert.bind(10, draft.sender.device?.rawValue)
+        insert.bind(11, group?.key.rawValue)
+        insert.bind(12, group?.version)
+        insert.bind(13, target?.key.rawValue)
+        insert.bind(14, Int64(message.type.rawValue))
+        insert.bind(15, message.content.bytes)
+        insert.bind(16, message.timestamp)
+        insert.bind(17, draft.serverTime)
+        insert.bind(18, Int64(message.isBackground ? 1 : 0))
+        insert.bind(19, message.timeToLiveSeconds)
+        insert.bind(20, message.push == .standard ? nil : message.push.raw.bytes)
+        insert.bind(21, Int64(message.countsUnread ? 1 : 0))
+        insert.bind(22, Int64(message.syncsToSender ? 1 : 0))
+        insert.bind(23, draft.digest.bytes)
+        insert.bind(24, recipients.map(Int64.init))
+        insert.bind(25, ownSeq)
+        insert.bind(26, draft.receivers.unknownNames.isEmpty ? nil : names(draft.receivers.unknownNames.sorted()))
+        insert.bind(27, first)
+        insert.bind(28, last)
+        try insert.run()
+    }
+
+    private func names(_ names: [String]) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.array { writer in for name in names { writer.string(name) } }
+        return writer.bytes
+    }
+}
+
+extension AddressBook.Receivers {
+    var unknownNames: Set<String> {
+        if case .audience(_, _, let unknown) = self { Set(unknown) } else { [] }
+    }
+}

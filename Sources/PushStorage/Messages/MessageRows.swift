@@ -1,0 +1,117 @@
+import Foundation
+import GRDB
+import PushCore
+
+/// Originals as rows.
+enum MessageRows {
+    static let columns = """
+        key, tenant, id, form, from_id, to_id, target_id, type, content, timestamp, is_background, server_time, revision,
+        ttl, state, push
+        """
+
+    static func message(_ row: Row, tenantNo: String) -> ArchivedMessage {
+        ArchivedMessage(
+            key: MessageKey(rawValue: row[0]), tenantKey: TenantKey(rawValue: row[1]), tenantNo: tenantNo, id: row[2],
+            form: AddressForm(rawValue: row[3]) ?? .single, from: row[4], to: row[5], target: row[6],
+            type: MessageType(rawValue: row[7]), content: json(row[8]), timestamp: row[9], isBackground: row[10],
+            serverTime: row[11], revision: row[12], timeToLiveSeconds: row[13],
+            state: ArchivedMessage.State(rawValue: row[14]) ?? .live, push: PushOptions(archived: json(row[15])))
+    }
+
+    private static func json(_ data: Data?) -> RawJSON? { data.map { RawJSON(archived: [UInt8]($0)) } }
+
+    static func message(
+        _ db: Database, key: MessageKey, tenantNo: (TenantKey) -> String
+    ) throws -> ArchivedMessage? {
+        try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT \(columns) FROM message WHERE key = ?"), arguments: [key.rawValue]
+        ).map { message($0, tenantNo: tenantNo(TenantKey(rawValue: $0[1]))) }
+    }
+
+    static func message(_ db: Database, tenant: TenantKey, id: String, tenantNo: String) throws -> ArchivedMessage? {
+        try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT \(columns) FROM message WHERE tenant = ? AND id = ?"),
+            arguments: [tenant.rawValue, id]
+        ).map { message($0, tenantNo: tenantNo) }
+    }
+
+    /// The log after a position, entries of one message that stand together in one batch.
+    static func entries(
+        _ db: Database, after position: Int64, limit: Int, tenantNo: (TenantKey) -> String
+    ) throws -> [CommittedEntries] {
+        let rows = try Row.fetchCursor(
+            db.cachedStatement(
+                sql: """
+                    SELECT position, account, seq, message, flags FROM entry WHERE position > ?
+                    ORDER BY position LIMIT ?
+                    """),
+            arguments: [position, limit])
+        var groups: [[InboxEntry]] = []
+        while let row = try rows.next() {
+            let entry = InboxEntry(row)
+            if groups.last?.last?.message == entry.message {
+                groups[groups.count - 1].append(entry)
+            } else {
+                groups.append([entry])
+            }
+        }
+        return try groups.compactMap { entries in
+            guard let key = entries.first?.message, let message = try message(db, key: key, tenantNo: tenantNo)
+            else { return nil }
+            return CommittedEntries(message: message, entries: entries)
+        }
+    }
+
+    // MARK: Inboxes
+
+    /// A page of an inbox out of what the tail knew and what the table has, without doubles.
+    static func inbox(
+        _ db: Database, of account: AccountKey, after seq: Int64, limit: Int,
+        tail: (entries: [InboxEntry], head: Int64?), tenantNo: (TenantKey) -> String
+    ) throws -> InboxPage {
+        let head =
+            try tail.head ?? Int64.fetchOne(
+                db.cachedStatement(sql: "SELECT max(seq) FROM inbox WHERE account = ?"), arguments: [account.rawValue])
+            ?? 0
+        // The tail's entries are the newest without a gap, so the table is asked for what comes before them only.
+        let below = tail.entries.first?.seq ?? (head + 1)
+        var entries: [InboxEntry] = []
+        if below > seq + 1 {
+            let rows = try Row.fetchCursor(
+                db.cachedStatement(
+                    sql: """
+                        SELECT position, account, seq, message, flags FROM inbox
+                        WHERE account = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?
+                        """),
+                arguments: [account.rawValue, seq, below, limit])
+            while let row = try rows.next() { entries.append(InboxEntry(row)) }
+        }
+        entries += tail.entries.prefix(limit - entries.count)
+        let items = try entries.compactMap { entry in
+            try message(db, key: entry.message, tenantNo: tenantNo).map { InboxPage.Item(entry: entry, message: $0) }
+        }
+        return InboxPage(items: items, head: head)
+    }
+
+    /// Whether an account has an entry of a message: in the accepting transaction's part of the log, or in the page of
+    /// its expansion that covers the account.
+    static func hasEntry(_ db: Database, of message: MessageKey, account: AccountKey) throws -> Bool {
+        try !entries(db, of: message, account: account).isEmpty
+    }
+
+    static func entries(_ db: Database, of message: MessageKey, account: AccountKey) throws -> [InboxEntry] {
+        try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    WITH span (first, last) AS (
+                        SELECT first_position, last_position FROM message WHERE key = ?1
+                        UNION ALL
+                        SELECT first_position, last_position FROM expansion_page
+                        WHERE message = ?1 AND first_account <= ?2 AND last_account >= ?2)
+                    SELECT e.position, e.account, e.seq, e.message, e.flags FROM span
+                    JOIN entry e ON e.position BETWEEN span.first AND span.last WHERE e.account = ?2
+                    """),
+            arguments: [message.rawValue, account.rawValue]
+        ).map(InboxEntry.init)
+    }
+}

@@ -1,0 +1,83 @@
+import GRDB
+import PushCore
+
+extension Storage: MessageArchive {
+    public func accept(_ message: Message, from principal: Principal) async throws -> Acceptance {
+        try await commits.run { [limits, wallClock] writer in
+            try MessageAcceptance(writer: writer, limits: limits, now: wallClock.now).accept(message, from: principal)
+        }
+    }
+
+    public func inbox(of account: AccountKey, after seq: Int64, limit: Int) async throws -> InboxPage {
+        // The tail before the table: what leaves the tail in between is found in the table.
+        let tail = log.tail(of: account.rawValue, after: seq, limit: limit)
+        return try await file.read { [access] db in
+            try MessageRows.inbox(db, of: account, after: seq, limit: limit, tail: tail) {
+                access.tenant(key: $0)?.tenantNo ?? ""
+            }
+        }
+    }
+
+    public func message(id: String, tenant: TenantKey) async throws -> ArchivedMessage? {
+        let tenantNo = access.tenant(key: tenant)?.tenantNo ?? ""
+        return try await file.read { try MessageRows.message($0, tenant: tenant, id: id, tenantNo: tenantNo) }
+    }
+
+    public func hasEntry(of message: MessageKey, account: AccountKey) async throws -> Bool {
+        try await file.read { try MessageRows.hasEntry($0, of: message, account: account) }
+    }
+
+    /// True when there may be more to expand.
+    public func expandNextPage() async throws -> Bool {
+        // Asked often, and nearly always there is nothing: no transaction for that.
+        let isPending = try await file.read { try Bool.fetchOne($0, sql: "SELECT EXISTS (SELECT 1 FROM expansion)") }
+        guard isPending == true else { return false }
+        return try await commits.run { [limits, access] writer in
+            try Expansion(writer: writer, limits: limits).next { access.tenant(key: $0)?.tenantNo ?? "" }
+        }
+    }
+
+    /// The sender's own account is left out, unless it is the receiver: other devices need no typing signs of their own
+    /// user.
+    public func receivers(of message: Message, from principal: Principal) async throws -> EphemeralDelivery {
+        try await file.read { [wallClock] db in
+            let tenant = principal.tenant
+            let book = AddressBook(db: db, tenant: tenant.key, cache: nil)
+            let sender = try book.sender(of: message, principal: principal)
+            let form: AddressForm
+            let to: String
+            var target: String?
+            var keys: [Int64]
+            switch try book.receivers(of: message, sender: sender) {
+            case .account(let account): (form, to, keys) = (.single, account.id, [account.key.rawValue])
+            case .group(let group, let member):
+                (form, to, target) = (.group, group.groupID, member?.id)
+                keys = try member.map { [$0.key.rawValue] }
+                    ?? GroupRow.members(
+                        db, of: group.key, version: group.version, after: 0, limit: group.memberCount)
+                keys.removeAll { $0 == sender.account?.key.rawValue }
+            case .audience(let accounts, let groups, let unknown):
+                (form, to) = (.audience, "")
+                _ = unknown
+                var found = Set(accounts.map(\.key.rawValue))
+                for group in groups {
+                    found.formUnion(
+                        try GroupRow.members(
+                            db, of: group.key, version: group.version, after: 0, limit: group.memberCount))
+                }
+                if let account = sender.account { found.remove(account.key.rawValue) }
+                keys = found.sorted()
+            }
+            let ids = try db.cachedStatement(sql: "SELECT account_id FROM account WHERE key = ?")
+            let accounts = try keys.compactMap { key in
+                try String.fetchOne(ids, arguments: [key]).map { AccountRef(key: AccountKey(rawValue: key), id: $0) }
+            }
+            let archived = ArchivedMessage(
+                key: MessageKey(rawValue: 0), tenantKey: tenant.key, tenantNo: tenant.tenantNo, id: message.id,
+                form: form, from: sender.name, to: to, target: target, type: message.type, content: message.content,
+                timestamp: message.timestamp, isBackground: message.isBackground, serverTime: wallClock.now,
+                revision: 0, timeToLiveSeconds: message.timeToLiveSeconds, state: .live, push: message.push)
+            return EphemeralDelivery(message: archived, accounts: accounts)
+        }
+    }
+}

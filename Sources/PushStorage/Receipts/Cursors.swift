@@ -1,0 +1,17 @@
+import GRDB
+import PushCore
+
+/// Cursors of devices: the newest row of the journal, but never below the head at registration.
+enum Cursors {
+    static func cursor(_ db: Database, of device: DeviceKey) throws -> PushCore.Cursor {
+        let row = try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT max(d.start_seq, ifnull(a.seq, 0)), ifnull(a.broadcast_seq, 0)
+                    FROM device d LEFT JOIN acknowledgement a ON a.device = d.key
+                    WHERE d.key = ? ORDER BY a.seq DESC LIMIT 1
+                    """),
+            arguments: [device.rawValue])
+        return PushCore.Cursor(seq: row?[0] ?? 0, broadcastSeq: row?[1] ?? 0)
+    }
+}

@@ -1,0 +1,56 @@
+import Foundation
+import PushCore
+import Testing
+
+@testable import PushStorage
+
+@Suite struct AccessTests {
+    @Test func `numbers and ids that are taken are a conflict`() async throws {
+        let store = try await TestStore()
+        #expect(await store.refusal { try await store.storage.createTenant(no: "acme", name: "", at: 1) }?.code == .conflict)
+        let same = NewApp(
+            appID: "app_two", tenantKey: store.tenant.key, name: "", scopes: [.groups], registration: .open,
+            sdkAppID: store.app.sdkAppID, secretHash: "h", signingKey: "k")
+        #expect(await store.refusal { try await store.storage.createApp(same, at: 1) }?.code == .conflict)
+        #expect(store.storage.app(sdkAppID: store.app.sdkAppID)?.appID == "app_one")
+    }
+
+    @Test func `a change is seen at once and after a restart`() async throws {
+        let store = try await TestStore()
+        var change = AppChange()
+        change.isEnabled = false
+        change.secretHash = "second"
+        change.tencentAdmins = ["boss", "o\"x"]
+        change.scopes = [.groups]
+        let changed = try await store.storage.updateApp(store.app.key, change)
+        #expect(changed.secretGeneration == store.app.secretGeneration + 1 && changed.name == "Chat")
+        _ = try await store.storage.updateTenant(store.tenant.key, name: nil, isEnabled: false)
+        try await store.storage.setAdminTokenHash("admin-hash")
+        try await store.storage.audit(actor: "operator", action: "disable", subject: "acme", at: 1)
+        store.storage.close()
+        let storage = try TestStore.open(store.path)
+        defer { storage.close() }
+        for app in [changed, try #require(storage.app(id: "app_one"))] {
+            #expect(!app.isEnabled && app.secretHash == "second" && app.scopes == [.groups])
+            #expect(app.tencentAdmins == ["boss", "o\"x"] && app.signingKey == "signing-key-in-clear")
+        }
+        #expect(storage.tenant(no: "acme")?.isEnabled == false)
+        #expect(try await storage.adminTokenHash() == "admin-hash")
+    }
+
+    @Test func `secrets are not in the file in clear`() async throws {
+        let store = try await TestStore()
+        let settings = try RawJSON(parsing: Array(#"{"privateKey":"vendor-secret-in-clear"}"#.utf8))
+        try await store.storage.setVendorSettings(settings, tenant: store.tenant.key, app: nil, vendor: .apns, at: 1)
+        let read = try await store.storage.vendorSettings(tenant: store.tenant.key, app: nil, vendor: .apns)
+        #expect(read?.settings.text == settings.text)
+        store.storage.close()
+        for suffix in ["", "-wal"] where FileManager.default.fileExists(atPath: store.path + suffix) {
+            let bytes = try Data(contentsOf: URL(fileURLWithPath: store.path + suffix))
+            for secret in ["vendor-secret-in-clear", "signing-key-in-clear"] {
+                #expect(bytes.range(of: Data(secret.utf8)) == nil)
+            }
+            if suffix.isEmpty { #expect(bytes.range(of: Data("app_one".utf8)) != nil) }
+        }
+    }
+}

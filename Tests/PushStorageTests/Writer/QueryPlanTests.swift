@@ -1,0 +1,40 @@
+import GRDB
+import PushCore
+import Testing
+
+@testable import PushStorage
+
+@Suite struct QueryPlanTests {
+    @Test(arguments: [
+        "SELECT max(seq) FROM inbox WHERE account = 1",
+        "SELECT position FROM inbox WHERE account = 1 AND seq > 1 AND seq < 9 ORDER BY seq LIMIT 5",
+        "SELECT position FROM entry WHERE position > 1 ORDER BY position LIMIT 5",
+        "SELECT digest FROM message WHERE tenant = 1 AND id = 'a'",
+        "SELECT key FROM account WHERE tenant = 1 AND user_id = 'a'",
+        "SELECT key FROM account WHERE account_id = 'a'",
+        "SELECT key FROM device WHERE account = 1 AND status = 'active' ORDER BY key",
+        "SELECT key FROM device WHERE tenant = 1 AND unique_code = 'a' AND status = 'active'",
+        "SELECT device_id FROM device WHERE ended_at IS NOT NULL AND ended_at > 1 AND device_id > 'a' ORDER BY device_id LIMIT 5",
+        "SELECT key FROM push_token WHERE device = 1 AND state = 'live' ORDER BY position",
+        "SELECT key FROM push_token WHERE tenant = 1 AND vendor = 'a' AND token = 'b' AND state = 'live'",
+        "SELECT seq FROM acknowledgement WHERE device = 1 ORDER BY seq DESC LIMIT 1",
+        "SELECT key FROM push WHERE state = 'waiting' AND lane = 1 AND not_before <= 1 ORDER BY not_before LIMIT 5",
+        "SELECT min(not_before) FROM push WHERE lane = 1 AND state = 'waiting'",
+        "UPDATE push SET is_leased = 0 WHERE state = 'waiting' AND is_leased = 1",
+        "UPDATE push SET state = 'skipped', reason = 'read' WHERE device = 1 AND state = 'waiting' AND seq <= 1",
+        "SELECT account FROM group_member WHERE group_key = 1 AND left_version IS NULL ORDER BY account LIMIT 5",
+        """
+        SELECT account FROM group_member WHERE group_key = 1 AND account > 1 AND joined_version <= 1
+        AND (left_version IS NULL OR left_version > 1) ORDER BY account LIMIT 5
+        """,
+        "SELECT at FROM dispatch_time WHERE position >= 1 ORDER BY position LIMIT 1",
+    ])
+    func `is a search in an index, not a walk`(_ sql: String) async throws {
+        let store = try await TestStore()
+        let plan = try await store.storage.file.read { db in
+            try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN \(sql)").map { $0["detail"] as String }
+        }
+        #expect(plan.contains { $0.hasPrefix("SEARCH") || $0.contains("INDEX push_leased") }, "\(plan)")
+        #expect(!plan.contains { $0.hasPrefix("USE TEMP B-TREE") }, "\(plan)")
+    }
+}
