@@ -144,7 +144,10 @@ let package = Package(
         .testTarget(name: "PushStorageTests", dependencies: ["PushCore", "PushStorage", "PushTestSupport", grdb, logging]),
         .testTarget(
             name: "PushHTTPTests",
-            dependencies: ["PushCore", "PushHTTP", "PushStorage", "PushTestSupport", hummingbird, hummingbirdTesting]),
+            dependencies: [
+                "PushCore", "PushCredentials", "PushHTTP", "PushStorage", "PushTestSupport", hummingbird,
+                hummingbirdTesting, httpTypes, logging,
+            ]),
         .testTarget(
             name: "PushMQTTTests",
             dependencies: [

@@ -10,7 +10,8 @@ public final class Authenticator: Sendable {
     private let instance: String
     private let clock: WallClock
     /// Device credentials whose signature was checked once: a verification costs 50 µs, a look-up less than one.
-    private let verified = VerifiedCredentials(countMax: 100_000)
+    private let verified = VerifiedTokens<DeviceCredential>(countMax: 100_000)
+    private let verifiedAccess = VerifiedTokens<AccessToken>(countMax: 10_000)
 
     public init(
         access: any AccessStore, devices: any DeviceStore, deviceVerifier: DeviceCredentialVerifier,
@@ -50,7 +51,7 @@ public final class Authenticator: Sendable {
     /// nil when the token is not a device's at all.
     private func deviceCredential(_ token: String) throws(GatewayError) -> DeviceCredential? {
         let now = clock.now / 1000
-        if let known = verified.credential(for: token) {
+        if let known = verified.claims(of: token) {
             guard known.expiresAt > now else {
                 throw GatewayError(.tokenExpired, "The device's credential is past its exp.")
             }
@@ -83,8 +84,15 @@ public final class Authenticator: Sendable {
     }
 
     private func accessToken(_ token: String) throws(GatewayError) -> AccessToken {
+        let now = clock.now / 1000
+        if let known = verifiedAccess.claims(of: token) {
+            guard known.expiresAt > now else { throw GatewayError(.tokenExpired, "The access token is past its exp.") }
+            return known
+        }
         do throws(CredentialFault) {
-            return try tokens.verify(token, now: clock.now / 1000, audience: instance)
+            let claims = try tokens.verify(token, now: now, audience: instance)
+            verifiedAccess.insert(claims, for: token)
+            return claims
         } catch {
             if error == .expired { throw GatewayError(.tokenExpired, "The access token is past its exp.") }
             throw Self.unauthenticated
@@ -182,21 +190,21 @@ public final class Authenticator: Sendable {
     private static let unauthenticated = GatewayError(.unauthenticated, "The credential is not valid.")
 }
 
-/// A bounded memory of checked device credentials, by the token's text. Signatures do not change, so an entry is good
-/// until its `exp`; whether the device is still active is asked elsewhere, every time.
-private final class VerifiedCredentials: Sendable {
-    private let entries = Mutex<[String: DeviceCredential]>([:])
+/// A bounded memory of checked tokens, by their text. Signatures do not change, so an entry is good until its `exp`;
+/// whether the device or app is still active is asked elsewhere, every time.
+private final class VerifiedTokens<Claims: Sendable>: Sendable {
+    private let entries = Mutex<[String: Claims]>([:])
     private let countMax: Int
 
     init(countMax: Int) { self.countMax = countMax }
 
-    func credential(for token: String) -> DeviceCredential? { entries.withLock { $0[token] } }
+    func claims(of token: String) -> Claims? { entries.withLock { $0[token] } }
 
-    func insert(_ credential: DeviceCredential, for token: String) {
+    func insert(_ claims: Claims, for token: String) {
         entries.withLock { entries in
             // Full: begin anew. A rare burst of verifications is cheaper than an order of use for every request.
             if entries.count >= countMax { entries.removeAll(keepingCapacity: true) }
-            entries[token] = credential
+            entries[token] = claims
         }
     }
 }

@@ -10,10 +10,12 @@ public struct HTTPContext: InitializableFromSource {
     public init(source: ApplicationRequestContextSource) {
         remoteAddress = RemoteAddress(source.channel.remoteAddress)
         logger = source.logger
+        // A log handler that keeps no metadata has none.
+        requestID = source.logger[metadataKey: "hb.request.id"].map { "\($0)" } ?? RequestID().description
     }
 
     /// In the answer as `X-Request-Id` and `requestId`, in every log line of the request as `hb.request.id`.
-    var requestID: String { logger[metadataKey: "hb.request.id"].map { "\($0)" } ?? "" }
+    let requestID: String
 }
 
 /// A peer as attempts are counted by: an IPv4 address, or a /64 network of IPv6, which is what one subscriber has.

@@ -100,7 +100,5 @@ struct WrongMethod: Error {
 struct PathParameters: Sendable {
     fileprivate let values: [(name: String, value: String)]
 
-    fileprivate init(values: [(name: String, value: String)]) { self.values = values }
-
     subscript(name: String) -> String? { values.first { $0.name == name }?.value }
 }
