@@ -129,7 +129,8 @@ let package = Package(
             name: "pushgate",
             dependencies: [
                 "PushCore", "PushStorage", "PushHTTP", "PushMQTT", "PushVendors", "PushGateClient", "PushSimulators",
-                "PushCredentials", argumentParser, asyncHTTPClient, configuration, logging, serviceLifecycle, unixSignals,
+                "PushCredentials", "BrokerControl", "MosquittoClient", argumentParser, asyncHTTPClient, configuration,
+                crypto, logging, serviceLifecycle, unixSignals,
             ]),
         // Tests: a suite per room, GatewayTests for whole stories.
         .target(name: "PushTestSupport", dependencies: ["PushCore"], path: "Tests/PushTestSupport"),

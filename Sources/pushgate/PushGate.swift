@@ -1,6 +1,23 @@
 import ArgumentParser
+import PushCore
 
 @main
 struct PushGate: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "pushgate")
+    static let configuration = CommandConfiguration(
+        commandName: "pushgate",
+        abstract: "An MQTT push gateway with a device registry.",
+        discussion: """
+            Devices register, subscribe to their account over MQTT and get what they missed; whoever is offline or does \
+            not acknowledge in time is reached through the phone maker's push service.
+
+            Every setting of `serve` has one name in three places: flag, environment (PUSHGATE_…), config file.
+            """,
+        version: Version.text,
+        subcommands: [
+            Serve.self, TenantCommand.self, AppCommand.self, Send.self, Trace.self, VendorsCommand.self, Migrate.self,
+        ])
+}
+
+enum Version {
+    static let text = "0.1.0"
 }

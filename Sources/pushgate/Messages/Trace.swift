@@ -1,0 +1,73 @@
+import ArgumentParser
+import Foundation
+import PushGateClient
+
+/// `pushgate trace`
+struct Trace: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "What happened to a message on its way to every device, and why not.")
+
+    @OptionGroup var gateway: GatewayOptions
+    @OptionGroup var sender: SenderOptions
+    @Argument(help: "The message's id.")
+    var id: String
+
+    func run() async throws {
+        try await reportingFaults {
+            let answer = try await sender.api(gateway).call(.get, ["v1", "messages", id]).json()
+            print(gateway.json ? answer.description : TraceText(answer).lines.joined(separator: "\n"))
+        }
+    }
+}
+
+/// A trace in sentences.
+struct TraceText {
+    let lines: [String]
+
+    init(_ answer: JSONValue) {
+        let message = answer["message"] ?? .null
+        var lines = [
+            "\(message["id"]?.string ?? ""): from \(message["from"]?.string ?? "") to \(message["to"]?.string ?? ""), "
+                + "archived \(Self.time(message["serverTime"]?.integer))"
+        ]
+        for device in answer["trace"]?.array ?? [] { lines += Self.device(device) }
+        if answer["trace"]?.array?.isEmpty == true { lines.append("  nobody's device was there to get it") }
+        self.lines = lines
+    }
+
+    private static func device(_ device: JSONValue) -> [String] {
+        let name = device["deviceId"]?.string ?? "no device"
+        let reason = device["reason"]?.string
+        let outcome = device["outcome"]?.string ?? "unknown"
+        var lines = ["  \(device["userId"]?.string ?? "?") on \(name): \(outcome)\(reason.map { " (\($0))" } ?? "")"]
+        for stage in device["stages"]?.array ?? [] {
+            var line = "    \(time(stage["at"]?.integer))  \(stage["stage"]?.string ?? "")"
+            if let vendor = stage["vendor"]?.string { line += " by \(vendor)" }
+            if let id = stage["vendorId"]?.string { line += " as \(id)" }
+            if let detail = stage["detail"]?.string { line += ": \(detail)" }
+            lines.append(line)
+        }
+        if outcome != "acknowledged", let reason, let remedy = remedies[reason] { lines.append("    -> \(remedy)") }
+        return lines
+    }
+
+    /// What a person can do about it.
+    private static let remedies = [
+        "waiting": "it is still within its time: nothing to do yet",
+        "push_disabled": "the person switched notifications off: the app can ask for them again",
+        "no_token": "the device gave no push token: send pushVendor and pushToken at registration or PATCH devices/me",
+        "token_dead": "the vendor says that the app was removed or the token renewed: it comes back at registration",
+        "vendor_not_configured": "store the vendor's credentials with PUT /v1/settings/push/{vendor}",
+        "vendor_refused": "the vendor refused this push: its words stand above",
+        "background": "a data message, and none of the device's vendors can deliver silently",
+        "policy_never": "the sender asked for no push",
+        "expired": "its time ran out: give it a longer ttl",
+        "deregistered": "the device was deregistered or moved",
+    ]
+
+    private static func time(_ milliseconds: Int64?) -> String {
+        guard let milliseconds else { return "-" }
+        return Date(timeIntervalSince1970: Double(milliseconds) / 1000).formatted(
+            Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    }
+}

@@ -1,0 +1,205 @@
+import Foundation
+import Logging
+import MosquittoClient
+import PushCore
+import PushCredentials
+import PushHTTP
+import PushMQTT
+import PushStorage
+import PushVendors
+import ServiceLifecycle
+
+/// The composition root: every part of a running gateway, made once and put in order of dependence.
+struct Gateway: Sendable {
+    let settings: ServeSettings
+    let storage: Storage
+    let broker: ManagedBroker?
+    let presence: PresenceBook
+    let presenceLine: PresenceConnection
+    let downlink: DownlinkConnection
+    let uplink: UplinkConnection
+    /// Tells the port of the HTTP API once it listens.
+    let httpPort: AsyncStream<Int>
+    /// Set when the admin token was just made: to be printed once.
+    let newAdminToken: String?
+    /// Started top to bottom, stopped bottom to top: the door closes first, the archive last.
+    let services: [ServiceGroupConfiguration.ServiceConfiguration]
+
+    init(_ settings: ServeSettings, directory: DataDirectory, logger: Logger) async throws {
+        self.settings = settings
+        let clock = WallClock.system
+        let ids = IDGenerator()
+        var limits = Limits()
+        limits.credentialSeconds = settings.credentialSeconds
+        let master = try directory.masterKey(create: true)
+        let signer = try directory.deviceSigner()
+
+        let storage = try Storage(
+            path: directory.databasePath, masterKey: master.storage, ids: ids, limits: limits, logger: logger,
+            wallClock: clock)
+        self.storage = storage
+        let administration = Administration(access: storage, ids: ids, clock: clock)
+        newAdminToken = try await administration.establishAdminToken(preset: settings.adminToken)
+        if settings.adminToken != nil, newAdminToken == nil {
+            logger.warning("PUSHGATE_ADMIN_TOKEN is ignored: there is an admin token already")
+        }
+
+        // MARK: The broker and the lines to it
+
+        let connection: GatewayConnection
+        switch settings.broker {
+        case .managed:
+            let managed = try Self.managedBroker(settings, directory: directory, signer: signer, logger: logger)
+            broker = managed
+            connection = GatewayConnection(
+                host: managed.gatewayAddress.host, port: managed.gatewayAddress.port, username: "pushgate",
+                password: managed.gatewayPassword)
+        case .external(let external):
+            broker = nil
+            connection = external
+            logger.warning(
+                "an external broker has no plugin: presence is not known, so the acknowledgement deadline alone decides; a deregistered device is cut off at its credential's exp"
+            )
+        }
+        let downlinkLoop = try MQTTLoop()
+        let requestLoop = try MQTTLoop()
+        let downlink = try DownlinkConnection(connection, count: 1, loop: downlinkLoop, logger: logger)
+        self.downlink = downlink
+
+        // MARK: Delivery
+
+        let presence = PresenceBook()
+        self.presence = presence
+        let progress = DeliveryProgress(
+            marks: try await storage.marks(), store: storage, clock: clock, logger: logger)
+        let vendors = try LiveVendors(
+            logger: logger, wallClock: clock, allowPrivateEndpoints: settings.allowsPrivateEndpoints,
+            caFile: settings.caFile)
+        let pushQueue = PushQueue(
+            store: storage, catalog: vendors, tenants: { storage.tenant(key: $0) }, limits: limits, clock: clock,
+            logger: logger)
+        let dispatcher = Dispatcher(
+            store: storage, feed: storage.feed, publisher: downlink, progress: progress, limits: limits,
+            clock: clock, logger: logger)
+        let planner = FallbackPlanner(
+            store: storage, devices: storage, feed: storage.feed, presence: presence, progress: progress,
+            limits: limits, clock: clock, logger: logger, jobsMade: { pushQueue.wake() })
+        let expander = Expander(archive: storage, logger: logger)
+        let seen = SeenDevices(devices: storage, logger: logger)
+        let presenceLine = try PresenceConnection(
+            connection, presence: presence, devices: storage, loop: requestLoop, limits: limits, clock: clock,
+            logger: logger, doubtEnded: { planner.presenceDoubtEnded() }, changed: { seen.note($0) })
+        self.presenceLine = presenceLine
+
+        // MARK: Operations
+
+        let authenticator = Authenticator(
+            access: storage, devices: storage, deviceVerifier: try DeviceCredentialVerifier(jwks: signer.jwks),
+            tokens: master.accessTokens, instance: master.instance, clock: clock)
+        let registry = DeviceRegistry(
+            devices: storage, authenticator: authenticator, signer: signer,
+            changes: GatewayDeviceChanges(queue: pushQueue, line: presenceLine), limits: limits, clock: clock)
+        let receipts = Receipts(store: storage) { device, seq in
+            planner.acknowledged(device.key, account: device.account.key, seq: seq)
+        }
+        let messaging = Messaging(
+            archive: storage, devices: storage, delivery: storage, publisher: downlink, receipts: receipts,
+            expansionWaiting: { expander.wake() }, ids: ids, limits: limits, clock: clock)
+        let uplink = try UplinkConnection(
+            connection,
+            requests: UplinkRequests(
+                authenticator: authenticator, messaging: messaging, receipts: receipts, registry: registry,
+                presence: presence, limits: limits),
+            loop: requestLoop, limits: limits, logger: logger)
+        self.uplink = uplink
+        let isManaged = broker != nil
+        let door = HTTPGateway(
+            services: HTTPServices(
+                authenticator: authenticator, administration: administration, registry: registry,
+                accounts: Accounts(devices: storage, presence: presence, clock: clock),
+                groups: Groups(store: storage, ids: ids, limits: limits, clock: clock), messaging: messaging,
+                receipts: receipts,
+                pushSettings: PushSettings(
+                    store: storage, catalog: vendors, queue: pushQueue, access: storage, clock: clock),
+                jwks: signer.jwks,
+                missing: {
+                    var missing: [String] = []
+                    if await !storage.isUsable() { missing.append("store") }
+                    if !downlink.isConnected || !uplink.isConnected { missing.append("broker") }
+                    if isManaged, !presence.hasSnapshot { missing.append("presence") }
+                    return missing
+                },
+                broker: { Self.brokerAddress(settings, requestHost: $0) }, limits: limits, logger: logger),
+            configuration: HTTPConfiguration(
+                host: settings.http.host, port: settings.http.port,
+                tls: settings.tls.map { .init(certificatePath: $0.certificateFile, keyPath: $0.keyFile) }))
+        let (ports, portInput) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingNewest(1))
+        httpPort = ports
+
+        // MARK: Order
+
+        var services: [any Service] = [
+            Closing("archive") {
+                await downlinkLoop.shutdown(drain: .seconds(1))
+                await requestLoop.shutdown(drain: .seconds(1))
+                storage.close()
+            },
+            Worker("delivery marks") { await progress.run() },
+            Worker("last seen") { await seen.run() },
+        ]
+        if let broker { services.append(broker) }
+        services += [
+            Closing("downlink") { await downlink.stop() },
+            Worker("presence", { await presenceLine.run() }, stop: { await presenceLine.stop() }),
+            Worker("push queue") {
+                do {
+                    try await storage.releaseLeases(at: clock.now)
+                    try await pushQueue.reloadSettings()
+                } catch {
+                    logger.error("vendor settings could not be read", metadata: ["error": "\(error)"])
+                }
+                await pushQueue.run()
+            },
+            Worker("expander") { await expander.run() },
+            Worker("fallback planner") { await planner.run() },
+            Worker("dispatcher") { await dispatcher.run() },
+            Worker("uplink", { await uplink.run() }, stop: { await uplink.stop() }),
+        ]
+        services.append(try door.application { portInput.yield($0) })
+        self.services = services.map {
+            // One part that ends takes the whole gateway down in order: a supervisor starts it anew from the archive.
+            .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup, failureTerminationBehavior: .gracefullyShutdownGroup)
+        }
+    }
+
+    private static func managedBroker(
+        _ settings: ServeSettings, directory: DataDirectory, signer: DeviceCredentialSigner, logger: Logger
+    ) throws -> ManagedBroker {
+        var broker = BrokerSettings(
+            folder: directory.brokerPath,
+            listeners: [BrokerListener(host: settings.mqtt.host, port: UInt16(clamping: settings.mqtt.port))],
+            plugin: BrokerSettings.Plugin(libraryFile: try PluginLibrary.path(), deviceKeySet: signer.jwks))
+        broker.webSocketListener = settings.mqttWebSocket.map {
+            BrokerListener(host: $0.host, port: UInt16(clamping: $0.port))
+        }
+        broker.tls = settings.tls
+        return try ManagedBroker(settings: broker, logger: logger)
+    }
+
+    /// What registration tells a device: the configured public address, else the host it called and our own port.
+    private static func brokerAddress(_ settings: ServeSettings, requestHost: String?) -> BrokerAddress {
+        let host = settings.mqttPublic?.host ?? settings.publicURL?.host() ?? requestHost ?? settings.mqtt.host
+        return BrokerAddress(
+            host: host, port: settings.mqttPublic?.port ?? settings.mqtt.port, isTLS: settings.tls != nil,
+            websocketPort: settings.mqttWebSocketPublic?.port ?? settings.mqttWebSocket?.port)
+    }
+}
+
+/// Tells the push queue and the broker's plugin what changed in the registry.
+private struct GatewayDeviceChanges: DeviceChanges {
+    let queue: PushQueue
+    let line: PresenceConnection
+
+    func devicesChanged() { queue.devicesChanged() }
+    func devicesEnded(_ deviceIDs: [String]) async { await line.end(deviceIDs) }
+}

@@ -1,0 +1,77 @@
+import ArgumentParser
+import Foundation
+import PushGateClient
+import PushSimulators
+import ServiceLifecycle
+
+/// `pushgate vendors`
+struct VendorsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "vendors", abstract: "The push services of phone makers.", subcommands: [Simulate.self])
+
+    struct Simulate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Speak the vendors' wire protocols on loopback, so that everything runs without an account.",
+            discussion: """
+                Start the gateway with --allow-private-endpoints and --ca-file FILE (printed here), and store the printed \
+                settings with PUT /v1/settings/push/{vendor}. The control page lists what arrived and sets faults.
+                """)
+
+        @Option(help: "Port of the control page, and of FCM and webhooks without TLS. (default: any free one)")
+        var port: Int = 0
+        @Option(help: "Where to write the CA certificate. (default: a temporary file)")
+        var caFile: String?
+        @Option(
+            help: """
+                A fault as the control page takes it, for example '{"vendor": "fcm", "kind": "tooManyRequests"}'. \
+                Repeat for more.
+                """)
+        var fault: [String] = []
+        @Flag(help: "Print the address and the settings as JSON.")
+        var json = false
+
+        func run() async throws {
+            var configuration = VendorSimulator.Configuration()
+            configuration.httpPort = port
+            if let caFile { configuration.caFile = caFile }
+            // Gateways are stopped and started while people try things: each start signs a provider token.
+            configuration.providerTokenUpdateSeconds = 0
+            let simulator = try await VendorSimulator.start(configuration: configuration)
+            let control = "http://127.0.0.1:\(simulator.httpPort)"
+            for text in fault { try await Self.set(text, at: control) }
+            FileHandle.standardOutput.write(Data((greeting(simulator, control: control) + "\n").utf8))
+            let group = ServiceGroup(
+                configuration: .init(
+                    services: [Closing("vendor simulator") { try? await simulator.shutdown() }],  // it ends anyway
+                    gracefulShutdownSignals: [.sigterm, .sigint], logger: .init(label: "vendors")))
+            try await group.run()
+        }
+
+        private func greeting(_ simulator: VendorSimulator, control: String) -> String {
+            let settings = SimulatedVendor.allCases.map { ($0.rawValue, simulator.credentials.settings(for: $0)) }
+            guard json else {
+                return """
+                    vendor simulator
+                      control page  \(control)/
+                      CA file       \(simulator.caFile)
+                    settings, for PUT /v1/settings/push/{vendor}:
+                    \(settings.map { "  \($0)  \($1)" }.joined(separator: "\n"))
+                    """
+            }
+            let vendors = settings.map { "\"\($0)\":\($1)" }.joined(separator: ",")
+            return #"{"control":"\#(control)","caFile":"\#(simulator.caFile)","settings":{\#(vendors)}}"#
+        }
+
+        /// Through the simulator's own page, which checks the fault and says what is wrong with it.
+        private static func set(_ fault: String, at control: String) async throws {
+            do {
+                let body = try JSONValue(parsing: Array(fault.utf8))
+                _ = try await GatewayAPI(control).call(.post, ["faults"], body: body)
+            } catch let problem as GatewayProblem {
+                throw ValidationError("fault \(fault): \(problem.detail)")
+            } catch is JSONFault {
+                throw ValidationError("fault \(fault) is not JSON.")
+            }
+        }
+    }
+}
