@@ -150,6 +150,9 @@ let package = Package(
             name: "PushSimulatorsTests",
             dependencies: ["PushSimulators", "PushTestSupport", asyncHTTPClient, jwtKit, nioSSL]),
         .testTarget(
+            name: "PushGateClientTests",
+            dependencies: ["PushGateClient", "PushSimulators", "MosquittoClient", nioCore, nioPosix, nioHTTP1]),
+        .testTarget(
             name: "GatewayTests",
             dependencies: [
                 "PushCore", "PushGateClient", "PushSimulators", "PushTestSupport", "MosquittoClient", asyncHTTPClient,

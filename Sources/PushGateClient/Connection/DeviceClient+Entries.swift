@@ -165,9 +165,15 @@ extension DeviceClient {
             if let head = page.broadcast.head, options.receivesBroadcasts { state.broadcast.heard(of: head) }
             guard isTaken else { return false }  // the handler threw: the time of the next try is set
             state.needsSync = state.inbox.isBehind || state.broadcast.isBehind
+            guard state.needsSync else {
+                state.syncsInVain = 0
+                return true
+            }
             // There is something that this page did not have: what came meanwhile, or what is being written.
-            if state.needsSync { state.syncNotBefore = .now + min(options.repeatAfter, .milliseconds(100)) }
-            return !state.needsSync
+            let delay = Duration.milliseconds(100) * (1 << min(state.syncsInVain, 10))
+            state.syncsInVain += 1
+            state.syncNotBefore = .now + min(options.repeatAfter, delay)
+            return false
         }
         if isCaughtUp { report(.caughtUp) }
     }
@@ -258,9 +264,13 @@ extension DeviceClient {
     func receivedAcknowledgementReply(_ reply: Reply, _ acknowledgement: PushGateClient.Acknowledgement) {
         state.withLock { state in
             state.isAcknowledging = false
-            // Refused for good: the same numbers would be refused again, higher ones may not be.
-            state.acknowledged.raise(to: acknowledgement)
-            if reply.isOK { state.isDirty = true }
+            if reply.isOK {
+                state.acknowledged.raise(to: acknowledgement)
+                state.isDirty = true
+            } else {
+                // Refused for good: the same numbers would be refused again, higher ones may not be.
+                state.acknowledgementWanted = state.acknowledged
+            }
         }
         acknowledgeIfNeeded()
     }

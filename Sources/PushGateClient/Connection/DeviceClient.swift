@@ -56,8 +56,10 @@ public final class DeviceClient: Sendable {
         var isAcknowledging = false
         /// After a failure no sync begins before this.
         var syncNotBefore: ContinuousClock.Instant?
-        /// Since the connect, no sync has come to its end.
+        /// Something is missing, or was not asked for since the connect.
         var needsSync = false
+        /// In a row that did not bring everything.
+        var syncsInVain = 0
         var acknowledged = PushGateClient.Acknowledgement()
         var acknowledgementWanted = PushGateClient.Acknowledgement()
 

@@ -26,7 +26,7 @@ public struct DeviceCounters: Sendable, Hashable {
     public var synchronized: Int64 = 0
     /// Entries handed over to the handler.
     public var delivered: Int64 = 0
-    /// Entries dropped because they had been handed over before.
+    /// Entries dropped because they had been handed over, or sent by this device, before.
     public var repeats: Int64 = 0
     /// Jumps in `seq` that were filled.
     public var gapsHealed: Int64 = 0

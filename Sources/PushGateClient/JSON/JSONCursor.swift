@@ -28,7 +28,12 @@ struct JSONCursor {
     func fault(_ reason: String) -> JSONFault { JSONFault(offset: offset, reason: reason) }
 
     mutating func skipSpace() {
-        while offset < end, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[offset]) { offset += 1 }
+        while offset < end {
+            switch bytes[offset] {
+            case 0x20, 0x09, 0x0A, 0x0D: offset += 1
+            default: return
+            }
+        }
     }
 
     mutating func expect(_ byte: UInt8) throws(JSONFault) {

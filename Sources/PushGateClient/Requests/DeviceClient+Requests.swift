@@ -52,15 +52,10 @@ extension DeviceClient {
         let id = nextRequestID()
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<JSONValue, any Error>) in
-                let isTaken = state.withLock { $0.requests.count < options.requestsWaitingMax && $0.mqtt != nil }
-                guard isTaken else {
-                    let isOff = state.withLock { $0.mqtt == nil }
-                    return waiter.resume(
-                        throwing: isOff ? DeviceClientError.disconnected : DeviceClientError.tooManyRequests)
-                }
-                start(
+                let refusal = start(
                     operation, body.members ?? [], .call { waiter.resume(with: $0) }, id: id,
                     deadline: .now + options.requestTimeout)
+                if let refusal { return waiter.resume(throwing: refusal) }
                 scheduleTimer()
                 if Task.isCancelled { cancel(id) }
             }
@@ -83,23 +78,30 @@ extension DeviceClient {
         }
     }
 
+    /// For the client's own requests, of which there is one of each kind at most.
     func start(_ operation: String, _ members: KeyValuePairs<String, JSONValue?>, _ purpose: RequestTable.Purpose) {
-        start(operation, JSONValue.object(members).members ?? [], purpose, id: nextRequestID(), deadline: nil)
+        // Refused only while the client is being disconnected; then nothing waits for it.
+        _ = start(operation, JSONValue.object(members).members ?? [], purpose, id: nextRequestID(), deadline: nil)
     }
 
     private func start(
         _ operation: String, _ members: [JSONValue.Member], _ purpose: RequestTable.Purpose, id: String,
         deadline: ContinuousClock.Instant?
-    ) {
+    ) -> DeviceClientError? {
         let payload = JSONValue.object([JSONValue.Member("requestId", .string(id))] + members).bytes
         let request = RequestTable.Request(
             operation: operation, payload: payload, purpose: purpose, deadline: deadline,
             repeatAt: .now + options.repeatAfter, repeatAfter: options.repeatAfter * 2)
-        let isReady = state.withLock { state in
+        let (refusal, isReady) = state.withLock { state -> (DeviceClientError?, Bool) in
+            guard state.mqtt != nil else { return (.disconnected, false) }
+            // Two more than callers may have: `sync` and `ack` always find room.
+            let max = options.requestsWaitingMax + (deadline == nil ? 2 : 0)
+            guard state.requests.count < max else { return (.tooManyRequests, false) }
             state.requests.add(id, request)
-            return state.isReady
+            return (nil, state.isReady)
         }
         if isReady { publish(request) }
+        return refusal
     }
 
     private func publish(_ request: RequestTable.Request) {
@@ -131,7 +133,7 @@ extension DeviceClient {
     // MARK: Replies, on the loop's thread
 
     /// The gateway asks to be asked again: the request stays, and is repeated when its time has come.
-    private static let laterCodes: Set<String> = ["overloaded", "rate_limited"]
+    private static let laterCodes: Set<String> = ["overloaded", "rate_limited", "internal_error"]
 
     func receivedReply(_ payload: [UInt8]) {
         guard let reply = Reply(payload) else {

@@ -44,7 +44,7 @@ struct RequestTable {
     }
 
     mutating func takeExpired(now: ContinuousClock.Instant) -> [Request] {
-        let ids = requests.filter { ($0.value.deadline ?? .now + .seconds(1)) <= now }.keys
+        let ids = requests.filter { _, request in request.deadline.map { $0 <= now } ?? false }.keys
         return ids.compactMap { requests.removeValue(forKey: $0) }
     }
 
