@@ -168,6 +168,9 @@ let package = Package(
                 nioSSL,
             ]),
         .testTarget(
+            name: "PushGateClientTests",
+            dependencies: ["PushGateClient", "PushSimulators", "MosquittoClient", nioCore, nioPosix, nioHTTP1]),
+        .testTarget(
             name: "GatewayTests",
             dependencies: [
                 "PushCore", "PushGateClient", "PushSimulators", "PushTestSupport", "MosquittoClient", asyncHTTPClient,
