@@ -49,7 +49,7 @@ CREATE TABLE push (
     UNIQUE (message, device)
 ) STRICT;
 CREATE INDEX push_due ON push (lane, not_before) WHERE state = 'waiting';
-CREATE INDEX push_leased ON push (key) WHERE state = 'waiting' AND is_leased = 1;
+CREATE INDEX push_leased ON push (is_leased) WHERE state = 'waiting' AND is_leased = 1;
 CREATE INDEX push_waiting_of_device ON push (device) WHERE state = 'waiting';
 
 -- Attempts that did not end a push, and the tokens that died on the way; at most 20 per push.

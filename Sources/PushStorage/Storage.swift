@@ -109,6 +109,7 @@ public final class Storage: Sendable {
     /// Finishes what was accepted, then closes the file. Everything asked afterwards is `overloaded`. Blocks until it
     /// is done; may be called twice.
     public func close() {
+        guard !commits.isClosed else { return }
         commits.close()
         do {
             try file.close()

@@ -22,7 +22,8 @@ struct SecretBox: Sendable {
 
     func open(_ sealed: Data, for row: String) throws -> [UInt8] {
         do {
-            return [UInt8](try AES.GCM.open(AES.GCM.SealedBox(combined: sealed), using: key, authenticating: Data(row.utf8)))
+            return [UInt8](
+                try AES.GCM.open(AES.GCM.SealedBox(combined: sealed), using: key, authenticating: Data(row.utf8)))
         } catch {
             throw StorageFault("A stored secret does not open: this is not the master key of this database.")
         }

@@ -64,8 +64,9 @@ extension Storage: AccessStore {
                     app.tenantKey.rawValue, app.appID, sdkAppID, app.name, AccessRows.scopes(app.scopes),
                     app.registration.rawValue, app.secretHash, signingKey, now,
                 ])
-            guard db.changesCount == 1, let made = try AccessRows.app(
-                db, AppKey(rawValue: db.lastInsertedRowID), secrets: secrets)
+            guard db.changesCount == 1,
+                let made = try AccessRows.app(
+                    db, AppKey(rawValue: db.lastInsertedRowID), secrets: secrets)
             else { throw GatewayError(.conflict, "This sdkAppId or appId is taken.") }
             writer.afterCommit { access.put(made) }
             return made

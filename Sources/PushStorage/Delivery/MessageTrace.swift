@@ -87,13 +87,15 @@ struct MessageTrace {
         case "failed", "skipped": return ("not_pushed", push?["reason"])
         default:
             if message.type.isEvent { return ("not_pushed", SkipReason.event.rawValue) }
-            return isActive ? ("waiting", SkipReason.waiting.rawValue) : ("not_pushed", SkipReason.deregistered.rawValue)
+            return isActive
+                ? ("waiting", SkipReason.waiting.rawValue) : ("not_pushed", SkipReason.deregistered.rawValue)
         }
     }
 
     private func acknowledgement(of device: Int64, seq: Int64) throws -> Milliseconds? {
         try Int64.fetchOne(
-            db.cachedStatement(sql: "SELECT at FROM acknowledgement WHERE device = ? AND seq >= ? ORDER BY seq LIMIT 1"),
+            db.cachedStatement(
+                sql: "SELECT at FROM acknowledgement WHERE device = ? AND seq >= ? ORDER BY seq LIMIT 1"),
             arguments: [device, seq])
     }
 

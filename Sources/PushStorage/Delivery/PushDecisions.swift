@@ -42,7 +42,8 @@ struct PushDecisions {
             case .push(let token):
                 guard let lane = known.lane(app: app, vendor: token.vendor) else { continue }
                 let isMade = try insertWaiting(
-                    candidate, token, lane: lane, expiresAt: expiry(of: message, lifeDefaultSeconds: lifeDefaultSeconds))
+                    candidate, token, lane: lane, expiresAt: expiry(of: message, lifeDefaultSeconds: lifeDefaultSeconds)
+                )
                 isAnyMade = isAnyMade || isMade
             }
         }

@@ -146,8 +146,9 @@ struct PushJobs {
 
     /// Keeps what happened to an attempt; beyond the bound the earliest stay.
     private func note(_ push: Int64, _ stage: String, vendor: Vendor, reply: VendorReply, token: Int64?) throws {
-        let number = try Int.fetchOne(
-            db, sql: "SELECT ifnull(max(number), 0) + 1 FROM push_event WHERE push = ?", arguments: [push]) ?? 1
+        let number =
+            try Int.fetchOne(
+                db, sql: "SELECT ifnull(max(number), 0) + 1 FROM push_event WHERE push = ?", arguments: [push]) ?? 1
         guard number <= Self.eventsPerPushMax else { return }
         try db.execute(
             sql: "INSERT INTO push_event (push, number, at, stage, vendor, detail, token) VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -41,7 +41,8 @@ extension Storage {
                         INSERT INTO vendor_settings (tenant, app, vendor, settings, created_at) VALUES (?, ?, ?, ?, ?)
                         """,
                     arguments: [
-                        tenant.rawValue, app?.rawValue, vendor.rawValue, try secrets.seal(settings.bytes, for: row), now,
+                        tenant.rawValue, app?.rawValue, vendor.rawValue, try secrets.seal(settings.bytes, for: row),
+                        now,
                     ])
             }
             guard let old else { return }

@@ -35,7 +35,9 @@ struct RegistryRules {
         let tenant = registration.tenant.key
         let draft = registration.draft
         let bound = try Row.fetchOne(
-            db, sql: "SELECT key, device_id, account FROM device WHERE tenant = ? AND unique_code = ? AND status = 'active'",
+            db,
+            sql:
+                "SELECT key, device_id, account FROM device WHERE tenant = ? AND unique_code = ? AND status = 'active'",
             arguments: [tenant.rawValue, registration.uniqueCode])
         let head = try writer.head(of: account.key.rawValue)
 
@@ -73,7 +75,8 @@ struct RegistryRules {
         }
         touched.deviceIDs.append(deviceID)
         if let tokens = draft.tokens {
-            try setTokens(tokens, of: key, account: account.key, tenant: tenant, mayTakeFromOthers: registration.isSigned)
+            try setTokens(
+                tokens, of: key, account: account.key, tenant: tenant, mayTakeFromOthers: registration.isSigned)
         }
         return Registered(
             key: key, deviceID: deviceID, account: account, isNew: isNew, ended: ended, head: head, broadcastHead: 0,

@@ -8,7 +8,8 @@ extension Storage: GroupStore {
         try await commits.run { [ids, limits] writer in
             let db = writer.db
             try db.execute(
-                sql: "INSERT INTO user_group (tenant, group_id, name, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                sql:
+                    "INSERT INTO user_group (tenant, group_id, name, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 arguments: [tenant.rawValue, id, name, now])
             guard db.changesCount == 1 else { throw GatewayError(.conflict, "This groupId is taken.") }
             let key = GroupKey(rawValue: db.lastInsertedRowID)

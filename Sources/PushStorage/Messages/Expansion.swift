@@ -44,8 +44,9 @@ struct Expansion {
                     m.sender_account, m.counts_unread
                 FROM expansion x JOIN message m ON m.key = x.message ORDER BY x.message LIMIT 1
                 """)
-        guard let row, let message = try MessageRows.message(
-            db, key: MessageKey(rawValue: row[0]), tenantNo: tenantNo)
+        guard let row,
+            let message = try MessageRows.message(
+                db, key: MessageKey(rawValue: row[0]), tenantNo: tenantNo)
         else { return false }
         let limit = limits.expansionPageAccounts
         let after: Int64 = row[1]
@@ -94,7 +95,8 @@ struct Expansion {
     private func audience(of message: MessageKey, after: Int64, limit: Int) throws -> [Int64] {
         var found = Set(
             try Int64.fetchAll(
-                db, sql: "SELECT account FROM audience_account WHERE message = ? AND account > ? ORDER BY account LIMIT ?",
+                db,
+                sql: "SELECT account FROM audience_account WHERE message = ? AND account > ? ORDER BY account LIMIT ?",
                 arguments: [message.rawValue, after, limit]))
         let groups = try Row.fetchAll(
             db, sql: "SELECT group_key, version FROM audience_group WHERE message = ?", arguments: [message.rawValue])

@@ -45,7 +45,8 @@ struct MessageAcceptance {
         }
         guard let stored else { return nil }
         let conflict = GatewayError(.messageIDConflict, "Another message has this id.")
-        let unknown = stored.unknown.isEmpty
+        let unknown =
+            stored.unknown.isEmpty
             ? [] : (RawJSON(archived: stored.unknown).array ?? []).compactMap(\.string)
         guard let sender = try? book.sender(of: message, principal: principal),
             sender.account?.key.rawValue == stored.account,

@@ -20,7 +20,8 @@ struct MessageDigest {
             func canonical(_ name: String, as shown: String) throws -> String {
                 unknown.contains(shown) ? name : try book.canonicalName(name)
             }
-            let accounts = try names.users.map { try canonical("user:" + $0, as: $0) }
+            let accounts =
+                try names.users.map { try canonical("user:" + $0, as: $0) }
                 + names.accounts.map { name in
                     try canonical(name, as: name.hasPrefix("user:") ? String(name.dropFirst(5)) : name)
                 }

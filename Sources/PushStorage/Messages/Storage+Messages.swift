@@ -52,7 +52,8 @@ extension Storage: MessageArchive {
             case .account(let account): (form, to, keys) = (.single, account.id, [account.key.rawValue])
             case .group(let group, let member):
                 (form, to, target) = (.group, group.groupID, member?.id)
-                keys = try member.map { [$0.key.rawValue] }
+                keys =
+                    try member.map { [$0.key.rawValue] }
                     ?? GroupRow.members(
                         db, of: group.key, version: group.version, after: 0, limit: group.memberCount)
                 keys.removeAll { $0 == sender.account?.key.rawValue }

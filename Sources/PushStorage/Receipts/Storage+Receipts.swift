@@ -1,7 +1,8 @@
 import PushCore
 
 extension Storage: ReceiptStore {
-    public func acknowledge(_ device: DeviceIdentity, seq: Int64?, broadcastSeq: Int64?) async throws -> PushCore.Cursor {
+    public func acknowledge(_ device: DeviceIdentity, seq: Int64?, broadcastSeq: Int64?) async throws -> PushCore.Cursor
+    {
         try await commits.run { [wallClock] writer in
             let key = device.key.rawValue
             let known = try writer.cursor(of: key)

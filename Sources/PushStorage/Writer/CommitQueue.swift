@@ -112,7 +112,9 @@ final class CommitQueue: Sendable {
             switch next(thread) {
             case .commands(let commands): process(commands, thread, isIdle: false)
             case .idle: process([], thread, isIdle: true)
-            case .closed: return
+            case .closed:
+                thread.end()
+                return
             }
         }
     }

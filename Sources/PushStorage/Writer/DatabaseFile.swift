@@ -36,7 +36,12 @@ final class DatabaseFile: Sendable {
         pool.withLock { $0 = fresh }
     }
 
-    func close() throws { try current.close() }
+    func close() throws {
+        let pool = current
+        // Explicitly, so that the main file is complete also when a reader is still at work.
+        try pool.writeWithoutTransaction { _ = try Row.fetchAll($0, sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
+        try pool.close()
+    }
 
     private static let readersMax = 8
     private static let writerCacheKiB = 131_072

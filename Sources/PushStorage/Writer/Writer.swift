@@ -152,7 +152,8 @@ final class Writer {
             transaction.heads[account] = seq
             transaction.entries.append(
                 InboxEntry(
-                    position: position, account: AccountKey(rawValue: account), seq: seq, message: message, flags: flags))
+                    position: position, account: AccountKey(rawValue: account), seq: seq, message: message, flags: flags
+                ))
         }
         return transaction.entries[first...]
     }

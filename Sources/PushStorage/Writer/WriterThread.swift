@@ -22,7 +22,8 @@ final class WriterThread {
     private var isInDoubt = false
 
     init(
-        file: DatabaseFile, log: EntryLog, limits: Limits, logger: Logger, indexer: Indexer, feedHead: @escaping () -> Int64,
+        file: DatabaseFile, log: EntryLog, limits: Limits, logger: Logger, indexer: Indexer,
+        feedHead: @escaping () -> Int64,
         tellFeed: @escaping ([CommittedEntries]) -> Void, reloadOthers: @escaping (Database) throws -> Void,
         readLog: @escaping (Database, Int64, Int) throws -> [CommittedEntries]
     ) throws {
@@ -49,6 +50,9 @@ final class WriterThread {
     func considerRun(isIdle: Bool) { indexer.considerRun(isIdle: isIdle) }
 
     // MARK: Transactions
+
+    /// Lets go of the connection's statements, so that it can be closed.
+    func end() { writer = nil }
 
     /// One transaction: `body`, a step of the index, COMMIT. When it returns, memory shows what is on disk, and the
     /// batches are to be fed. When it throws, nothing of it is to be believed until ``recover(from:)``.

@@ -7,7 +7,9 @@ import Testing
 @Suite struct AccessTests {
     @Test func `numbers and ids that are taken are a conflict`() async throws {
         let store = try await TestStore()
-        #expect(await store.refusal { try await store.storage.createTenant(no: "acme", name: "", at: 1) }?.code == .conflict)
+        #expect(
+            await store.refusal { try await store.storage.createTenant(no: "acme", name: "", at: 1) }?.code == .conflict
+        )
         let same = NewApp(
             appID: "app_two", tenantKey: store.tenant.key, name: "", scopes: [.groups], registration: .open,
             sdkAppID: store.app.sdkAppID, secretHash: "h", signingKey: "k")

@@ -97,7 +97,8 @@ import Testing
     @Test func `a retry waits for its time and is kept for the trace`() async throws {
         let story = try await Story.begin()
         let later = story.store.clock.now + 5000
-        _ = try await story.storage.decide([try await story.candidate("m1", notBefore: later)], at: story.store.clock.now)
+        _ = try await story.storage.decide(
+            [try await story.candidate("m1", notBefore: later)], at: story.store.clock.now)
         #expect(try await story.claim(story.lane).isEmpty)
         story.store.clock.advance(5000)
         let job = try #require(try await story.claim(story.lane).first)

@@ -81,7 +81,8 @@ import Testing
         let again = try await store.register("ann", code: "c")
         #expect(again.isNew && again.identity.deviceID != first.identity.deviceID && again.seq == 1)
         #expect(try await store.storage.cursor(of: again.identity.key).seq == 1)
-        #expect(try await store.storage.devices(of: first.identity.account.key).map(\.status) == [.deregistered, .active])
+        #expect(
+            try await store.storage.devices(of: first.identity.account.key).map(\.status) == [.deregistered, .active])
         let cached = try await store.storage.devices(of: [first.identity.account.key])
         #expect(cached[first.identity.account.key]?.devices.map(\.deviceID) == [again.identity.deviceID])
         #expect(store.storage.cachedDevices(of: first.identity.account.key)?.devices.count == 1)
@@ -94,7 +95,8 @@ import Testing
         #expect(try await !store.register("ann", code: "c1", isSigned: false).isNew)
         try await store.account("bob")
         try await store.register("cid", code: "c3", token)
-        for (user, code, json) in [("bob", "c4", "{}"), ("cid", "c5", "{}"), ("dan", "c3", "{}"), ("dan", "c6", token)] {
+        for (user, code, json) in [("bob", "c4", "{}"), ("cid", "c5", "{}"), ("dan", "c3", "{}"), ("dan", "c6", token)]
+        {
             let refusal = await store.refusal { try await store.register(user, code: code, json, isSigned: false) }
             #expect(refusal?.code == .forbidden, "\(user) \(code)")
         }

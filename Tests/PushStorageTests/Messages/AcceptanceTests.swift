@@ -64,7 +64,8 @@ import Testing
         _ = try await store.storage.createGroup(
             id: "team", name: "", users: ["ann", "bob"], tenant: store.tenant.key, at: 1)
         let cid = try await store.account("cid")
-        let audience = #","audience":{"users":["ann","cid","ghost"],"accounts":["\#(cid.id)"],"groups":["team","none"]}"#
+        let audience =
+            #","audience":{"users":["ann","cid","ghost"],"accounts":["\#(cid.id)"],"groups":["team","none"]}"#
         let answer = try await store.send("m1", audience)
         #expect(answer.recipients == 3 && answer.unknown == ["ghost", "none"])
         let page = try await store.inbox(cid)
@@ -153,7 +154,8 @@ import Testing
         let bob = try await store.account("bob")
         let content = #"{"z":1.50,"a":[1e3,"\u0000é"],"text":"x"}"#
         _ = try await store.storage.accept(
-            store.message(#"{"id":"m","to":"\#(bob.id)","type":9,"content":\#(content),"ttl":60,"push":{"policy":"never"}}"#),
+            store.message(
+                #"{"id":"m","to":"\#(bob.id)","type":9,"content":\#(content),"ttl":60,"push":{"policy":"never"}}"#),
             from: store.appPrincipal)
         let message = try #require(try await store.storage.message(id: "m", tenant: store.tenant.key))
         #expect(message.content?.text == content)

@@ -31,7 +31,8 @@ final class TestStore: Sendable {
         tenant = try await storage.createTenant(no: "acme", name: "Acme", at: clock.now)
         app = try await storage.createApp(
             NewApp(
-                appID: "app_one", tenantKey: tenant.key, name: "Chat", scopes: Set(Scope.allCases), registration: .signed,
+                appID: "app_one", tenantKey: tenant.key, name: "Chat", scopes: Set(Scope.allCases),
+                registration: .signed,
                 sdkAppID: nil, secretHash: "hash", signingKey: "signing-key-in-clear"), at: clock.now)
     }
 

@@ -116,6 +116,28 @@ import Testing
         #expect(await store.storage.isUsable())
     }
 
+    @Test func `after an I/O error the file is opened anew, and memory is what the disk has`() async throws {
+        let store = try await TestStore()
+        let bob = try await store.account("bob")
+        for number in 0..<5 { try await store.send("m\(number)", to: bob.id) }
+        let before = ObjectIdentifier(store.storage.file.current)
+        let failed = await store.refusal {
+            try await store.storage.commits.run { writer -> Int in
+                _ = try writer.append(MessageKey(rawValue: 99), to: [(bob.key.rawValue, [])])
+                throw DatabaseError(resultCode: .SQLITE_IOERR)
+            }
+        }
+        #expect(failed?.code == .overloaded)
+        #expect(ObjectIdentifier(store.storage.file.current) != before)
+        #expect(store.storage.feed.head == 5)
+        try await store.send("m5", to: bob.id)
+        let page = try await store.inbox(bob)
+        #expect(page.items.map(\.entry.seq) == Array(1...6) && page.head == 6)
+        let mode = try await store.storage.commits.run { try Int.fetchOne($0.db, sql: "PRAGMA synchronous") }
+        #expect(mode == 2)
+        #expect(store.storage.app(id: "app_one") != nil)
+    }
+
     @Test func `after close everything is refused`() async throws {
         let store = try await TestStore()
         let bob = try await store.account("bob")

@@ -29,7 +29,8 @@ import Testing
                 let page = try await store.inbox(account)
                 #expect(page.items.map(\.entry.seq) == Array(1...max(1, page.head)).filter { $0 <= page.head })
                 let middle = try await store.inbox(account, after: page.head / 2, limit: 3)
-                #expect(middle.items.map(\.entry.seq) == ((page.head / 2 + 1)...).prefix(3).filter { $0 <= middle.head })
+                #expect(
+                    middle.items.map(\.entry.seq) == ((page.head / 2 + 1)...).prefix(3).filter { $0 <= middle.head })
             }
         }
         try await writing.value

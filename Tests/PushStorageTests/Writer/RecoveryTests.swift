@@ -24,7 +24,8 @@ import Testing
         #expect(storage.feed.head == 50)
         let page = try await storage.inbox(of: bob.key, after: 0, limit: 500)
         #expect(page.items.map(\.entry.seq) == Array(1...50) && page.head == 50)
-        _ = try await storage.accept(store.message(#"{"id":"n","to":"\#(bob.id)","type":0,"content":{"text":"t"}}"#),
+        _ = try await storage.accept(
+            store.message(#"{"id":"n","to":"\#(bob.id)","type":0,"content":{"text":"t"}}"#),
             from: store.appPrincipal)
         #expect(try await storage.inbox(of: bob.key, after: 50, limit: 5).items.map(\.entry.seq) == [51])
         #expect(storage.app(id: "app_one")?.signingKey == "signing-key-in-clear")
