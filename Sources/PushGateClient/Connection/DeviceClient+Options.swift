@@ -55,7 +55,7 @@ extension DeviceClient {
         var mqtt = MQTTSession.Options(
             host: session.broker.host, port: session.broker.port, clientID: session.deviceID,
             username: session.account, password: password)
-        mqtt.protocolVersion = options.protocolVersion == .mqtt5 ? .v5 : .v3_1_1
+        mqtt.protocolVersion = options.protocolVersion == .mqtt5 ? .v5 : .v311
         mqtt.keepAliveSeconds = options.keepAliveSeconds
         mqtt.reconnectDelay = ReconnectDelay(initial: options.reconnectInitial, maximum: options.reconnectMaximum)
         // The requests have their own table; this queue only has to take what that table sends in a burst.
