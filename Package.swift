@@ -12,6 +12,7 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
@@ -63,11 +64,12 @@ let package = Package(
         // C libraries, as Debian ships them.
         .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
         .systemLibrary(name: "CMosquittoBroker", providers: [.apt(["mosquitto-dev"])]),
+        .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Leaves: credentials (shared with the broker plugin), the MQTT client, the embedded schema.
         .target(name: "PushCredentials", dependencies: ["CZlib", crypto]),
-        .target(name: "MosquittoClient", dependencies: ["CMosquitto"]),
+        .target(name: "MosquittoClient", dependencies: ["CLinux", "CMosquitto", deque, heap]),
         .target(name: "BrokerControl"),
         .target(
             name: "Migrations", path: "Migrations",
@@ -87,13 +89,13 @@ let package = Package(
         .target(
             name: "PushMQTT",
             dependencies: [
-                "PushCore", "PushCredentials", "BrokerControl", "MosquittoClient", crypto, deque, logging,
+                "PushCore", "PushCredentials", "BrokerControl", "CLinux", "MosquittoClient", crypto, deque, logging,
                 serviceLifecycle, subprocess,
             ]),
         .target(
             name: "PushVendors",
             dependencies: [
-                "PushCore", asyncHTTPClient, crypto, jwtKit, logging, nioCore, nioFoundation, nioHTTP1, nioSSL,
+                "PushCore", asyncHTTPClient, crypto, cryptoExtras, logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL,
             ]),
 
         // Who may do what at the broker: the rules of the plugin, without the broker. A target of its own because
@@ -118,7 +120,7 @@ let package = Package(
         .target(
             name: "PushSimulators",
             dependencies: [
-                "PushGateClient", crypto, cryptoExtras, logging, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, nioSSL,
+                "PushGateClient", crypto, cryptoExtras, deque, logging, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, nioSSL,
                 swiftASN1, x509,
             ]),
 
@@ -147,13 +149,22 @@ let package = Package(
             ]),
         .testTarget(
             name: "PushMQTTTests",
-            dependencies: ["PushCore", "PushMQTT", "BrokerControl", "PushCredentials", "MosquittoClient", "PushTestSupport"]),
+            dependencies: [
+                "PushCore", "PushMQTT", "BrokerControl", "PushCredentials", "MosquittoClient", "PushTestSupport", logging,
+                serviceLifecycle,
+            ]),
         .testTarget(
             name: "PushVendorsTests",
-            dependencies: ["PushCore", "PushVendors", "PushSimulators", "PushTestSupport", asyncHTTPClient, jwtKit]),
+            dependencies: [
+                "PushCore", "PushVendors", "PushSimulators", "PushTestSupport", asyncHTTPClient, crypto, cryptoExtras,
+                jwtKit, logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, swiftASN1, x509,
+            ]),
         .testTarget(
             name: "PushSimulatorsTests",
-            dependencies: ["PushSimulators", "PushTestSupport", asyncHTTPClient, jwtKit, nioSSL]),
+            dependencies: [
+                "PushSimulators", "PushTestSupport", asyncHTTPClient, crypto, cryptoExtras, jwtKit, nioCore, nioHTTP1,
+                nioSSL,
+            ]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [

@@ -25,8 +25,17 @@ struct Lifeline {
         guard hasEnded() else { return }
         isOver = true
         BrokerLog.notice("the gateway is gone, the broker ends")
+        unblock([SIGTERM, SIGALRM])
         alarm(Self.graceSeconds)
         raise(SIGTERM)
+    }
+
+    /// A process has the blocked signals of the thread that started it, and threads of a runtime block many.
+    private func unblock(_ signals: [Int32]) {
+        var set = sigset_t()
+        sigemptyset(&set)
+        for signal in signals { sigaddset(&set, signal) }
+        pthread_sigmask(SIG_UNBLOCK, &set, nil)
     }
 
     /// Never waits. What the gateway may write is read and means nothing.

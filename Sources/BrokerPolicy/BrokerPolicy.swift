@@ -6,6 +6,9 @@ import PushCredentials
 ///
 /// A value without clock, randomness and I/O. The plugin calls it on the broker's only thread and carries out what it
 /// answers. It fails closed: until the list of ended devices has arrived, the gateway alone is let in.
+///
+/// Any keepalive is accepted, 0 (never) too: that a device is connected only chooses the first road of a message, and
+/// its acknowledgement decides.
 public struct BrokerPolicy {
     /// Names one connection: the address of the broker's record of it. The broker reuses addresses of closed
     /// connections, so what is kept under one is removed with the disconnection, always.
@@ -63,7 +66,7 @@ public struct BrokerPolicy {
     private var nextExpiryScan: Int64 = 0
 
     /// A credential that ran out ends its session within this time (contract: 60 s).
-    static let expiryScanInterval: Int64 = 15_000
+    static let expiryScanInterval: Int64 = 5000
     /// Each one is a disconnection's work inside the broker's loop.
     static let kicksPerTickMax = 200
 
@@ -87,15 +90,18 @@ public struct BrokerPolicy {
             let username = request.username, Identifier.isValid(username), let password = request.password
         else { return .refused(.identity) }
         if username == BrokerIdentity.gatewayUsername {
-            return authenticateGateway(request.client, clientID: clientID, password: password)
+            return authenticateGateway(request.client, clientID: clientID, password: password, at: now)
         }
         return authenticateDevice(request.client, clientID: clientID, username: username, password: password, at: now)
     }
 
-    private mutating func authenticateGateway(_ client: Client, clientID: String, password: String) -> Admission {
+    private mutating func authenticateGateway(
+        _ client: Client, clientID: String, password: String, at now: Int64
+    ) -> Admission {
         guard clientID.hasPrefix(BrokerIdentity.gatewayClientPrefix) else { return .refused(.identity) }
         guard SecretHash.matches(password, hash: gatewayPasswordHash) else { return .refused(.gatewayPassword) }
         if !isReloading {
+            close(client, at: now)
             connections.insert(.gateway, for: client)
         }
         return .accepted
@@ -225,9 +231,9 @@ public struct BrokerPolicy {
     ///   - monotonic: milliseconds of a clock that never jumps.
     public mutating func tick(at now: Int64, monotonic: Int64) -> Actions {
         isReloading = false
-        if monotonic >= nextExpiryScan {
+        if pendingKicks.isEmpty, monotonic >= nextExpiryScan {
             nextExpiryScan = monotonic &+ Self.expiryScanInterval
-            pendingKicks += connections.endExpired(at: now / 1000)
+            pendingKicks = connections.endExpired(at: now / 1000)
         }
         var actions = Actions()
         if !pendingKicks.isEmpty {

@@ -97,14 +97,15 @@ struct ConnectionTable {
         return session
     }
 
-    /// Takes a device's rights; whether it has a live connection.
+    /// Takes a device's rights; whether a live connection still had them.
     func end(_ device: String) -> Bool {
-        guard let live = sessions[device] else { return false }
+        let live = (sessions[device] ?? []).filter { !$0.isEnded }
         for session in live { session.isEnded = true }
-        return true
+        return !live.isEmpty
     }
 
-    /// Takes the rights of every session whose credential has run out, and names the devices to disconnect.
+    /// Takes the rights of every session whose credential has run out, and names the devices to disconnect: these, and
+    /// whoever lost its rights before and is still connected.
     ///
     /// - Parameter seconds: since 1970.
     func endExpired(at seconds: Int64) -> [String] {

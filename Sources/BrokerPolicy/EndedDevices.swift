@@ -8,7 +8,7 @@ struct EndedDevices {
     }
 
     /// About 250 MB of ids. A longer list is never complete, and so admits nobody.
-    private static let devicesMax = 2_000_000
+    static let devicesMax = 2_000_000
     /// How long a device that ended just now is kept beside the full list. The list is read from the store before it is
     /// sent, and may be older than the command that came first.
     static let recentKept: Int64 = 3_600_000
@@ -18,20 +18,24 @@ struct EndedDevices {
     private var incoming: [String] = []
     private var nextPage = 0
 
-    /// Whether a full list ever arrived.
+    /// Whether a full list arrived, and nothing was left out since.
     private(set) var isKnown = false
 
     func contains(_ device: String) -> Bool {
         devices.contains(device)
     }
 
+    /// Adds devices. When there is no room for them the list counts as unknown, and the next full one is waited for.
+    ///
     /// - Parameter now: milliseconds since 1970.
     mutating func insert(_ ended: [String], at now: Int64) {
         recent.removeAll { $0.at &+ Self.recentKept < now }
-        for device in ended where devices.count < Self.devicesMax {
-            if devices.insert(device).inserted {
-                recent.append((device, now))
-            }
+        guard devices.count + ended.count <= Self.devicesMax else {
+            isKnown = false
+            return
+        }
+        for device in ended where devices.insert(device).inserted {
+            recent.append((device, now))
         }
     }
 

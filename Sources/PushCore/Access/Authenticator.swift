@@ -52,7 +52,9 @@ public final class Authenticator: Sendable {
     private func deviceCredential(_ token: String) throws(GatewayError) -> DeviceCredential? {
         let now = clock.now / 1000
         if let known = verified.claims(of: token) {
-            guard known.expiresAt > now else { throw GatewayError(.tokenExpired, "The device's credential is past its exp.") }
+            guard known.expiresAt > now else {
+                throw GatewayError(.tokenExpired, "The device's credential is past its exp.")
+            }
             return known
         }
         do throws(CredentialFault) {

@@ -127,7 +127,8 @@ struct DeliveryTracker {
         guard now > turnedTo else { return [] }
         var found: [Due] = []
         // After a long pause (the machine slept) the slots that exist are fewer than the ticks that passed.
-        let passed = now - turnedTo > Int64(wheel.count)
+        let passed =
+            now - turnedTo > Int64(wheel.count)
             ? wheel.keys.filter { $0 <= now }.sorted() : Array((turnedTo + 1)...now)
         turnedTo = now
         for tick in passed {

@@ -107,7 +107,8 @@ public final class Dispatcher: Sendable {
         switch outcome {
         case .lost: return  // not handed over: the mark stays below it, and the next start publishes it again
         case .refused(let code):
-            logger.error("the broker refused a delivery", metadata: ["reasonCode": "\(code)", "position": "\(entry.position)"])
+            logger.error(
+                "the broker refused a delivery", metadata: ["reasonCode": "\(code)", "position": "\(entry.position)"])
         case .taken, .nobodySubscribed: break
         }
         let (mark, count) = window.withLock { window in

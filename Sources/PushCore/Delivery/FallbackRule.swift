@@ -30,7 +30,9 @@ public enum FallbackRule {
         let configured = tokens.filter { isConfigured($0.vendor) }
         guard !configured.isEmpty else { return .skip(.vendorNotConfigured) }
         if message.isBackground {
-            guard let silent = configured.first(where: { canSendSilently($0.vendor) }) else { return .skip(.background) }
+            guard let silent = configured.first(where: { canSendSilently($0.vendor) }) else {
+                return .skip(.background)
+            }
             return .push(silent)
         }
         return .push(configured[0])

@@ -18,9 +18,12 @@ public struct PushSettings: Sendable {
         self.clock = clock
     }
 
-    public func put(_ body: RawJSON, vendor name: String, appID: String?, as principal: Principal) async throws -> RawJSON {
+    public func put(_ body: RawJSON, vendor name: String, appID: String?, as principal: Principal) async throws
+        -> RawJSON
+    {
         let (tenant, app, vendor) = try target(name, appID: appID, as: principal)
         let settings = try catalog.validate(body, for: vendor)
+        try await catalog.validateAddresses(of: settings, for: vendor)
         try await store.setVendorSettings(settings, tenant: tenant, app: app, vendor: vendor, at: clock.now)
         try await queue.reloadSettings()
         return answer(vendor, settings: settings, made: Self.madeSecret(vendor, sent: body, stored: settings))

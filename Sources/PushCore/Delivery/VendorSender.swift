@@ -62,6 +62,9 @@ public protocol VendorCatalog: Sendable {
     /// the tenant filled in). Throws `invalid_request` with pointers.
     func validate(_ settings: RawJSON, for vendor: Vendor) throws(GatewayError) -> RawJSON
 
+    /// Refuses settings whose URLs lead to a private address; this may ask a name server. `invalid_request`.
+    func validateAddresses(of settings: RawJSON, for vendor: Vendor) async throws(GatewayError)
+
     /// The fields that are not secret, for `GET /v1/settings/push/{vendor}`.
     func publicFields(of settings: RawJSON, for vendor: Vendor) -> RawJSON
 

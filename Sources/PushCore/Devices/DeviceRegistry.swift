@@ -80,7 +80,11 @@ public struct DeviceRegistry: Sendable {
                 writer.member("host", broker.host)
                 writer.member("port", broker.port)
                 writer.member("tls", broker.isTLS)
-                if let port = broker.websocketPort { writer.member("websocketPort", port) } else { writer.null("websocketPort") }
+                if let port = broker.websocketPort {
+                    writer.member("websocketPort", port)
+                } else {
+                    writer.null("websocketPort")
+                }
                 writer.member("clientId", identity.deviceID)
                 writer.member("username", identity.account.id)
             }

@@ -62,7 +62,8 @@ public struct Groups: Sendable {
 
     public func removeMembers(_ body: RawJSON, from id: String, as principal: Principal) async throws -> RawJSON {
         let (tenant, group) = try await known(id, as: principal)
-        return Self.answer(try await store.removeMembers(try users(of: body), from: group.key, tenant: tenant, at: clock.now))
+        return Self.answer(
+            try await store.removeMembers(try users(of: body), from: group.key, tenant: tenant, at: clock.now))
     }
 
     private func users(of body: RawJSON) throws -> [String] {

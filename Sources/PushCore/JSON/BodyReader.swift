@@ -46,7 +46,8 @@ public struct BodyReader {
     public mutating func object(_ key: String) -> JSONObject? { value(key, expected: "an object") { $0.object } }
 
     /// A list of texts that all pass `isValid`.
-    public mutating func strings(_ key: String, max: Int, where isValid: (String) -> Bool = { _ in true }) -> [String]? {
+    public mutating func strings(_ key: String, max: Int, where isValid: (String) -> Bool = { _ in true }) -> [String]?
+    {
         guard let raw = object[key] else { return nil }
         guard let elements = raw.array, elements.count <= max else {
             fault(key, "Expected a list of at most \(max) texts.")
@@ -65,7 +66,9 @@ public struct BodyReader {
 
     /// Notes a fault when `value` is missing and hands it through.
     public mutating func required<Value>(_ key: String, _ value: Value?) -> Value? {
-        if value == nil, !faults.contains(where: { $0.pointer.hasPrefix("/" + key) }) { fault(key, "This is required.") }
+        if value == nil, !faults.contains(where: { $0.pointer.hasPrefix("/" + key) }) {
+            fault(key, "This is required.")
+        }
         return value
     }
 

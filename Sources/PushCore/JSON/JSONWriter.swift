@@ -39,11 +39,26 @@ public struct JSONWriter: Sendable {
         needsComma = false
     }
 
-    public mutating func member(_ name: String, _ value: String) { key(name); string(value) }
-    public mutating func member(_ name: String, _ value: some BinaryInteger) { key(name); integer(value) }
-    public mutating func member(_ name: String, _ value: Bool) { key(name); bool(value) }
-    public mutating func member(_ name: String, _ value: RawJSON) { key(name); raw(value) }
-    public mutating func null(_ name: String) { key(name); null() }
+    public mutating func member(_ name: String, _ value: String) {
+        key(name)
+        string(value)
+    }
+    public mutating func member(_ name: String, _ value: some BinaryInteger) {
+        key(name)
+        integer(value)
+    }
+    public mutating func member(_ name: String, _ value: Bool) {
+        key(name)
+        bool(value)
+    }
+    public mutating func member(_ name: String, _ value: RawJSON) {
+        key(name)
+        raw(value)
+    }
+    public mutating func null(_ name: String) {
+        key(name)
+        null()
+    }
 
     /// Writes the member only when there is a value.
     public mutating func member(_ name: String, ifPresent value: String?) { if let value { member(name, value) } }
@@ -52,8 +67,14 @@ public struct JSONWriter: Sendable {
     }
     public mutating func member(_ name: String, ifPresent value: RawJSON?) { if let value { member(name, value) } }
 
-    public mutating func object(_ name: String, _ body: (inout JSONWriter) -> Void) { key(name); object(body) }
-    public mutating func array(_ name: String, _ body: (inout JSONWriter) -> Void) { key(name); array(body) }
+    public mutating func object(_ name: String, _ body: (inout JSONWriter) -> Void) {
+        key(name)
+        object(body)
+    }
+    public mutating func array(_ name: String, _ body: (inout JSONWriter) -> Void) {
+        key(name)
+        array(body)
+    }
 
     // MARK: Values
 

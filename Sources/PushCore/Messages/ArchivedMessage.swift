@@ -10,7 +10,11 @@ public enum AddressForm: Int, Sendable {
 
 /// An original in the archive, with everything that its copies are made of.
 public struct ArchivedMessage: Sendable {
-    public enum State: Int, Sendable { case live = 0, revoked = 1, burned = 2 }
+    public enum State: Int, Sendable {
+        case live = 0
+        case revoked = 1
+        case burned = 2
+    }
 
     public let key: MessageKey
     public let tenantKey: TenantKey

@@ -26,7 +26,11 @@ public struct DownlinkTemplate: Sendable {
         middle.member("target", ifPresent: target)
         middle.member("tenantNo", message.tenantNo)
         middle.member("type", message.type.rawValue)
-        if let content = message.content, !isErased { middle.member("content", content) } else { middle.null("content") }
+        if let content = message.content, !isErased {
+            middle.member("content", content)
+        } else {
+            middle.null("content")
+        }
         middle.member("timestamp", message.timestamp)
         middle.member("isBackground", message.isBackground)
         middle.key("seq")

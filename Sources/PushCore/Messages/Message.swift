@@ -50,9 +50,11 @@ public struct Message: Sendable {
         let type = reader.required(
             "type", reader.value("type", expected: "an integer from -1 to 255 or a name") { MessageType(sent: $0) })
         self.type = type ?? .unknown
-        let content = reader.required("content", reader.value("content", expected: "an object") { value in
-            value.kind == .object ? value : nil
-        })
+        let content = reader.required(
+            "content",
+            reader.value("content", expected: "an object") { value in
+                value.kind == .object ? value : nil
+            })
         self.content = content ?? .emptyObject
         timestamp = reader.integer("timestamp", in: 0...9_007_199_254_740_991) ?? now
         isBackground = reader.bool("isBackground") ?? false

@@ -11,7 +11,8 @@ public struct Acceptance: Sendable, Equatable {
     public let unknown: [String]
 
     public init(
-        id: String, serverTime: Milliseconds, recipients: Int?, isDuplicate: Bool, ownSeq: Int64?, unknown: [String] = []
+        id: String, serverTime: Milliseconds, recipients: Int?, isDuplicate: Bool, ownSeq: Int64?,
+        unknown: [String] = []
     ) {
         self.id = id
         self.serverTime = serverTime

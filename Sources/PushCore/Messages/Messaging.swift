@@ -72,7 +72,8 @@ public struct Messaging: Sendable {
             var reader = try BodyReader(parsing: body)
             after = reader.integer("after", in: 0...Int64.max) ?? 0
             broadcastAfter = reader.integer("broadcastAfter", in: 0...Int64.max)
-            limit = reader.integer("limit", in: 1...Int64(limits.pageItemsMax)).map { Int($0) } ?? limits.pageItemsDefault
+            limit =
+                reader.integer("limit", in: 1...Int64(limits.pageItemsMax)).map { Int($0) } ?? limits.pageItemsDefault
             try reader.finish()
         }
 
@@ -95,7 +96,8 @@ public struct Messaging: Sendable {
         var items: [[UInt8]] = []
         var bytes = 0
         for item in page.items {
-            let payload = DownlinkTemplate(item.message, now: now).payload(account: device.account.id, seq: item.entry.seq)
+            let payload = DownlinkTemplate(item.message, now: now).payload(
+                account: device.account.id, seq: item.entry.seq)
             bytes += payload.count + 1
             if bytes > bytesMax, !items.isEmpty { break }
             items.append(payload)

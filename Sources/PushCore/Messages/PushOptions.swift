@@ -53,7 +53,9 @@ public struct PushOptions: Sendable, Equatable {
             if kind == .url, value?.lowercased().hasPrefix("https://") != true {
                 own.fault("action/value", "A URL must begin with https://.")
             }
-            if kind == .page || kind == .intent, value?.isEmpty != false { own.fault("action/value", "This is required.") }
+            if kind == .page || kind == .intent, value?.isEmpty != false {
+                own.fault("action/value", "This is required.")
+            }
         }
         for fault in own.faults { reader.fault("push" + fault.pointer, fault.detail) }
         guard byDevice else {

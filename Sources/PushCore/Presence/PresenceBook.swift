@@ -137,7 +137,10 @@ public final class PresenceBook: Sendable {
     }
 
     private static func add(_ connection: DeviceConnection, to state: inout State) {
-        state.connections[connection.deviceID, default: []].append(connection.connection)
+        // A snapshot and a change may both tell of the same connection.
+        if state.connections[connection.deviceID]?.contains(connection.connection) != true {
+            state.connections[connection.deviceID, default: []].append(connection.connection)
+        }
         state.since[connection.deviceID] = max(state.since[connection.deviceID] ?? 0, connection.at)
     }
 }

@@ -1,0 +1,67 @@
+import BrokerControl
+import Logging
+import MosquittoClient
+import PushCore
+
+/// Publishes to devices over a few connections. An account always uses the same one, so its entries keep their order.
+public final class DownlinkConnection: DownlinkPublisher {
+    private let sessions: [MQTTSession]
+
+    /// - Parameter count: connections; one carries about what one broker can.
+    public init(_ connection: GatewayConnection, count: Int, loop: MQTTLoop, logger: Logger) throws {
+        sessions = try (0..<count).map { index in
+            var options = connection.options(clientID: "\(BrokerIdentity.gatewayClientPrefix)downlink-\(index)")
+            options.outstandingPublishesMax = 1000
+            options.queuedPublishesMax = 4000
+            return try loop.makeSession(options) { _, event in
+                switch event {
+                case .connectRefused(let code, _):
+                    logger.warning("the broker refused the gateway", metadata: ["code": "\(code)"])
+                case .disconnected(let reason) where reason != .requested:
+                    logger.notice("a downlink connection ended", metadata: ["reason": "\(reason)"])
+                default: break
+                }
+            }
+        }
+    }
+
+    public var isConnected: Bool { sessions.allSatisfy(\.isConnected) }
+
+    public func publish(
+        topic: String, payload: [UInt8], expirySeconds: UInt32?, account: AccountKey,
+        completion: @escaping @Sendable (PushCore.PublishOutcome) -> Void
+    ) -> Bool {
+        let session = sessions[Int(UInt64(bitPattern: account.rawValue) % UInt64(sessions.count))]
+        do {
+            try session.publish(
+                topic: topic, payload: payload,
+                properties: MQTTPublishProperties(messageExpirySeconds: expirySeconds)
+            ) { completion(Self.outcome(of: $0)) }
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    public func publishTransient(topic: String, payload: [UInt8]) {
+        // Transient is what its name says: a full queue or a closed session drops it.
+        try? sessions[0].publish(topic: topic, payload: payload, qos: .atMostOnce)
+    }
+
+    /// Waits for what is outstanding and disconnects.
+    public func stop() async {
+        for session in sessions { await session.stop(drain: .seconds(3)) }
+    }
+
+    private static func outcome(of outcome: MosquittoClient.PublishOutcome) -> PushCore.PublishOutcome {
+        switch outcome {
+        case .acknowledged(reasonCode: 16): .nobodySubscribed
+        case .acknowledged(let code) where code >= 128: .refused(reasonCode: code)
+        case .acknowledged, .written: .taken
+        case .refused(let failure):
+            // Too large for the broker: it never will be taken. Everything else is a state of the connection.
+            failure.kind == .packetTooLarge ? .refused(reasonCode: 149) : .lost
+        case .lost: .lost
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import MosquittoClient
+
+/// How the gateway reaches its broker.
+public struct GatewayConnection: Sendable {
+    public var host: String
+    public var port: UInt16
+    public var username: String?
+    /// Asked at every connect: a managed broker has a new password after each start.
+    public var password: @Sendable () -> String?
+    public var tls: MQTTSession.TLS?
+
+    public init(
+        host: String, port: UInt16, username: String?, password: @escaping @Sendable () -> String?,
+        tls: MQTTSession.TLS? = nil
+    ) {
+        self.host = host
+        self.port = port
+        self.username = username
+        self.password = password
+        self.tls = tls
+    }
+
+    func options(clientID: String) -> MQTTSession.Options {
+        var options = MQTTSession.Options(
+            host: host, port: port, clientID: clientID, username: username, password: password)
+        options.protocolVersion = .v5
+        options.tls = tls
+        options.keepAliveSeconds = 15
+        // The broker is next door: come back as soon as it does.
+        options.reconnectDelay = ReconnectDelay(initial: .milliseconds(100), maximum: .seconds(2))
+        return options
+    }
+}

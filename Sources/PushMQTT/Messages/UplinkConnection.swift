@@ -1,0 +1,114 @@
+import BrokerControl
+import Logging
+import MosquittoClient
+import PushCore
+import Synchronization
+
+/// Receives the requests of devices and sends the replies.
+///
+/// The loop's thread only copies a request into a bounded queue. A full queue answers `overloaded` at once: nothing has
+/// been accepted then. Requests of one device are worked off in their order, those of different devices side by side.
+public final class UplinkConnection: Sendable {
+    private struct Arrival: Sendable {
+        let request: UplinkRequests.Request
+        let properties: MQTTPublishProperties
+    }
+
+    private struct Lane: Sendable {
+        let arrivals: AsyncStream<Arrival>
+        let input: AsyncStream<Arrival>.Continuation
+    }
+
+    private let requests: UplinkRequests
+    private let logger: Logger
+    private let lanes: [Lane]
+    private let session = Mutex<MQTTSession?>(nil)
+    private static let laneCount = 128
+
+    public init(
+        _ connection: GatewayConnection, requests: UplinkRequests, loop: MQTTLoop, limits: Limits, logger: Logger
+    ) throws {
+        self.requests = requests
+        self.logger = logger
+        lanes = (0..<Self.laneCount).map { _ in
+            let (arrivals, input) = AsyncStream.makeStream(
+                of: Arrival.self,
+                bufferingPolicy: .bufferingOldest(max(1, limits.uplinkRequestsWaitingMax / Self.laneCount)))
+            return Lane(arrivals: arrivals, input: input)
+        }
+        var options = connection.options(clientID: BrokerIdentity.gatewayClientPrefix + "uplink")
+        options.subscriptions = [MQTTSubscription(Topics.allRequests)]
+        let made = try loop.makeSession(options) { [weak self] _, event in self?.handle(event) }
+        session.withLock { $0 = made }
+    }
+
+    public var isConnected: Bool { session.withLock { $0?.isConnected ?? false } }
+
+    /// Works off requests until the task is cancelled; those that were taken by then are finished.
+    public func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            for lane in lanes {
+                group.addTask {
+                    for await arrival in lane.arrivals { await self.answer(arrival) }
+                }
+            }
+        }
+    }
+
+    /// Takes no more requests, finishes those that were taken, disconnects.
+    public func stop() async {
+        for lane in lanes { lane.input.finish() }
+        let session = session.withLock { session in
+            defer { session = nil }
+            return session
+        }
+        await session?.stop(drain: .seconds(2))
+    }
+
+    private func handle(_ event: MQTTEvent) {
+        switch event {
+        case .message(let message): take(message)
+        case .subscribed(let filters, let granted) where granted.contains { $0 >= 128 }:
+            logger.error("the broker refused the gateway's subscription", metadata: ["filters": "\(filters)"])
+        case .disconnected(let reason) where reason != .requested:
+            logger.notice("the uplink connection ended", metadata: ["reason": "\(reason)"])
+        default: break
+        }
+    }
+
+    private func take(_ message: MQTTMessage) {
+        guard let (deviceID, operation) = Topics.request(message.topic) else { return }
+        let arrival = Arrival(
+            request: .init(deviceID: deviceID, operation: operation, payload: message.payload),
+            properties: message.properties)
+        let lane = lanes[Int(UInt(bitPattern: deviceID.hashValue) % UInt(lanes.count))]
+        guard case .dropped = lane.input.yield(arrival) else { return }
+        let error = GatewayError(.overloaded, "The gateway is busy; send the request again.", retryAfterSeconds: 1)
+        let requestID = (try? RawJSON(parsing: message.payload))?.object?["requestId"]  // no id where it is no JSON
+        send(UplinkRequests.refusal(error, requestID: requestID, operation: operation), to: arrival)
+    }
+
+    private func answer(_ arrival: Arrival) async {
+        let own = Topics.reply(deviceID: arrival.request.deviceID)
+        if let wanted = arrival.properties.responseTopic, wanted != own {
+            // The gateway may publish anywhere; a device may not make it do so.
+            let error = GatewayError(.invalidRequest, "The response topic must be \(own).")
+            send(UplinkRequests.refusal(error, requestID: nil, operation: arrival.request.operation), to: arrival)
+            return
+        }
+        let isCorrelated = arrival.properties.correlationData != nil || arrival.properties.responseTopic != nil
+        guard let reply = await requests.reply(to: arrival.request, isCorrelated: isCorrelated) else { return }
+        send(reply, to: arrival)
+    }
+
+    private func send(_ reply: [UInt8], to arrival: Arrival) {
+        let properties = MQTTPublishProperties(correlationData: arrival.properties.correlationData)
+        do {
+            try session.withLock { $0 }?.publish(
+                topic: Topics.reply(deviceID: arrival.request.deviceID), payload: reply, properties: properties)
+        } catch {
+            // The client repeats a request until it has the reply.
+            logger.warning("a reply could not be queued", metadata: ["error": "\(error)"])
+        }
+    }
+}

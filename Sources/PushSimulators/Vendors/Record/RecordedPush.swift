@@ -1,0 +1,83 @@
+import NIOCore
+import NIOHPACK
+
+/// One push that the simulator accepted, as the vendor would have handed it to a device.
+public struct RecordedPush: Sendable {
+    /// Whether a person would notice it.
+    public enum Form: String, Sendable {
+        case visible
+        case silent
+    }
+
+    /// Why an accepted push never reaches a device.
+    public enum Discard: String, Sendable {
+        /// Its expiration was already past when it came.
+        case expired
+        /// It was only to be checked (FCM `validate_only`).
+        case dryRun
+        /// The receiver had this very event before (webhook: the same `webhook-id`).
+        case repeated
+    }
+
+    /// Position among all accepted pushes, from 1, without gaps.
+    public internal(set) var sequence = 0
+    public let vendor: SimulatedVendor
+    public let token: String
+    /// The gateway's message id, from the place that is documented for the vendor.
+    public let messageId: String?
+    public let title: String?
+    public let body: String?
+    public let form: Form
+    /// Two notifications of one token with the same key: the later takes the place of the earlier.
+    public let replaceKey: String?
+    /// The vendor's id for this push, as in its answer.
+    public let vendorId: String
+    public let discarded: Discard?
+    /// Milliseconds since 1970, by the simulator's clock.
+    public let receivedAt: Int64
+    let payloadBytes: ByteBuffer
+    let fields: HPACKHeaders
+
+    /// The request body, byte for byte.
+    public var payload: String { String(buffer: payloadBytes) }
+
+    /// The request's header fields, names in lower case, the authorization left out.
+    public var headers: [(name: String, value: String)] {
+        fields.filter { $0.name != "authorization" }.map { ($0.name, $0.value) }
+    }
+
+    /// The first value of a header field.
+    public func header(_ name: String) -> String? { fields.first(name: name) }
+
+    /// True when a person's device rings or shows something for it.
+    public var isShown: Bool { form == .visible && discarded == nil }
+}
+
+/// A request that the simulator refused because it was wrong, not because of a fault on demand.
+public struct RefusedRequest: Sendable {
+    public let vendor: SimulatedVendor
+    public let path: String
+    public let status: Int
+    /// Which rule was broken: the vendor's code, and what was found.
+    public let reason: String
+    public let receivedAt: Int64
+}
+
+/// How much came, for one vendor, since the start or the last clearing.
+public struct VendorCounters: Sendable, Equatable {
+    /// Requests that were read, logins included.
+    public var requests = 0
+    /// Pushes that were accepted, discarded ones included.
+    public var accepted = 0
+    /// Requests that were refused because they were wrong.
+    public var refused = 0
+    /// Requests that a fault on demand answered or broke.
+    public var disturbed = 0
+
+    public init(requests: Int = 0, accepted: Int = 0, refused: Int = 0, disturbed: Int = 0) {
+        self.requests = requests
+        self.accepted = accepted
+        self.refused = refused
+        self.disturbed = disturbed
+    }
+}

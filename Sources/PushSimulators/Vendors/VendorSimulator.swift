@@ -1,0 +1,249 @@
+import Foundation
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// Stands in for push vendors on loopback: speaks their wire protocols, is as strict as they are, keeps what arrived,
+/// and goes wrong on demand. No vendor account and no network is needed.
+///
+/// Three listeners: APNs (HTTP/2 over TLS only), HTTPS (the other vendors, HTTP/2 or HTTP/1.1), and plain HTTP (the
+/// other vendors again, and the control page at `/`).
+///
+///     let simulator = try await VendorSimulator.start(configuration: .init())
+///     // Give simulator.credentials.settings(for: .apns) and simulator.caFile to the gateway, send, then:
+///     let push = try await simulator.waitForPush(within: .seconds(5)) { $0.messageId == "m1" }
+///     try await simulator.shutdown()
+public final class VendorSimulator: Sendable {
+    public let apnsPort: Int
+    public let httpsPort: Int
+    public let httpPort: Int
+    /// The file with the certificate authority to trust, PEM.
+    public let caFile: String
+    public let credentials: Credentials
+
+    private let group: MultiThreadedEventLoopGroup
+    private let record: PushRecord
+    private let faults: FaultBoard
+    private let services: [any VendorService]
+    private let verifier: ProviderTokenVerifier
+    private let accessTokens: AccessTokens
+    private let removesCAFile: Bool
+    private let isShutDown = Atomic(false)
+
+    private init(
+        listeners: (apns: SimulatorListener, https: SimulatorListener, http: SimulatorListener), caFile: String,
+        removesCAFile: Bool, credentials: Credentials, group: MultiThreadedEventLoopGroup, parts: Parts
+    ) {
+        apnsPort = listeners.apns.port
+        httpsPort = listeners.https.port
+        httpPort = listeners.http.port
+        self.caFile = caFile
+        self.removesCAFile = removesCAFile
+        self.credentials = credentials
+        self.group = group
+        record = parts.record
+        faults = parts.faults
+        services = parts.services
+        verifier = parts.verifier
+        accessTokens = parts.accessTokens
+    }
+
+    /// What is shared by the listeners.
+    private struct Parts {
+        let record: PushRecord
+        let faults: FaultBoard
+        let verifier: ProviderTokenVerifier
+        let accessTokens: AccessTokens
+        let services: [any VendorService]
+    }
+
+    /// Makes certificates and credentials and begins to listen.
+    ///
+    /// - Throws: what binding a port or writing the certificate file throws.
+    public static func start(configuration: Configuration) async throws -> VendorSimulator {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.threads))
+        do {
+            return try await start(configuration, group: group)
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    private static func start(
+        _ configuration: Configuration, group: MultiThreadedEventLoopGroup
+    ) async throws -> VendorSimulator {
+        let clock = configuration.clock
+        let certificates = try ServerCertificates(now: Date())
+        let keys = try CredentialKeys(project: configuration.fcmProject)
+        let record = PushRecord(limit: configuration.keptPushes)
+        let faults = FaultBoard()
+        let verifier = ProviderTokenVerifier(updateSeconds: configuration.providerTokenUpdateSeconds)
+        try verifier.register(
+            APNsTeam(
+                teamId: CredentialKeys.apnsTeamId, keyId: CredentialKeys.apnsKeyId,
+                topics: Set(configuration.apnsTopics), publicKeyPEM: keys.apns.publicKey.pemRepresentation))
+
+        // The service account names the address that it logs in at, so the ports are needed before the services: they
+        // are filled in after the listeners are bound. Nobody knows the ports until then.
+        let late = LateDispatchers()
+        func listen(
+            _ port: Int, _ transport: SimulatorListener.Transport,
+            _ dispatcher: @escaping @Sendable () -> VendorDispatcher?,
+            oneStream: Bool = false
+        ) async throws -> SimulatorListener {
+            try await SimulatorListener.start(
+                on: configuration.bindAddress, port: port, transport: transport, dispatcher: dispatcher,
+                streams: configuration.maxConcurrentStreams, oneStreamUntilValidToken: oneStream, group: group)
+        }
+        let apns = try await listen(
+            configuration.apnsPort, .http2Only(try certificates.serverContext(protocols: ["h2"])), { late.apns },
+            oneStream: configuration.oneStreamUntilValidToken)
+        let https = try await listen(
+            configuration.httpsPort, .tls(try certificates.serverContext(protocols: ["h2", "http/1.1"])),
+            { late.https })
+        let http = try await listen(configuration.httpPort, .plain, { late.http })
+
+        let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
+        let httpsBase = "https://\(host):\(https.port)"
+        let httpBase = "http://\(host):\(http.port)"
+        let credentials = keys.credentials(
+            configuration, apnsBase: "https://\(host):\(apns.port)", httpsBase: httpsBase, httpBase: httpBase)
+        let accessTokens = AccessTokens(
+            clientEmail: keys.fcmClientEmail, keyId: keys.fcmKeyId, publicKey: keys.fcm.publicKey,
+            tokenURIs: ["\(httpsBase)/token", "\(httpBase)/token"],
+            lifetimeSeconds: configuration.accessTokenSeconds, clock: clock)
+        let apnsService = APNsService(
+            verifier: verifier, expiredTokenEndsConnection: configuration.expiredProviderTokenEndsConnection,
+            record: record, faults: faults, clock: clock)
+        let others: [any VendorService] = [
+            FCMService(
+                project: configuration.fcmProject, accessTokens: accessTokens, record: record, faults: faults,
+                clock: clock),
+            WebhookService(secret: keys.webhook, record: record, faults: faults, clock: clock),
+        ]
+        let parts = Parts(
+            record: record, faults: faults, verifier: verifier, accessTokens: accessTokens,
+            services: [apnsService] + others)
+        let control = ControlPage(record: record, faults: faults, services: parts.services, credentials: credentials)
+        func dispatcher(_ services: [any VendorService], _ control: ControlPage?) -> VendorDispatcher {
+            VendorDispatcher(services: services, control: control, faults: faults, record: record, clock: clock)
+        }
+        late.set(
+            apns: dispatcher([apnsService], nil), https: dispatcher(others, nil), http: dispatcher(others, control))
+
+        let caFile =
+            configuration.caFile
+            ?? FileManager.default.temporaryDirectory.appending(path: "vendor-simulator-\(UUID().uuidString).pem").path
+        try Data(certificates.authorityPEM.utf8).write(to: URL(filePath: caFile), options: .atomic)
+        return VendorSimulator(
+            listeners: (apns, https, http), caFile: caFile, removesCAFile: configuration.caFile == nil,
+            credentials: credentials, group: group, parts: parts)
+    }
+
+    /// Stops listening, cuts every connection, ends every wait with ``VendorSimulatorError/closed``.
+    public func shutdown() async throws {
+        guard !isShutDown.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        record.close()
+        if removesCAFile { try? FileManager.default.removeItem(atPath: caFile) }
+        try await group.shutdownGracefully()
+    }
+
+    // MARK: What arrived
+
+    /// Accepted pushes that are still kept, oldest first.
+    public func pushes(where matches: (RecordedPush) -> Bool = { _ in true }) -> [RecordedPush] {
+        record.pushes(where: matches)
+    }
+
+    /// What a person sees on this device now, oldest first: a later notification with the same replace key has taken
+    /// the place of the earlier one.
+    public func visible(token: String) -> [RecordedPush] {
+        Self.visible(record.pushes(to: token))
+    }
+
+    static func visible(_ pushes: [RecordedPush]) -> [RecordedPush] {
+        var shown: [RecordedPush] = []
+        for push in pushes where push.isShown {
+            if let key = push.replaceKey {
+                shown.removeAll { $0.replaceKey == key && $0.vendor == push.vendor }
+            }
+            shown.append(push)
+        }
+        return shown
+    }
+
+    /// How often this device rang for a message: its visible pushes, those that replaced one another included.
+    public func alertsRung(token: String, messageId: String) -> Int {
+        record.pushes(to: token).count { $0.isShown && $0.messageId == messageId }
+    }
+
+    /// Waits for an accepted push that fits; one that is already there counts. `matches` is called while the record is
+    /// locked and must only look at the push.
+    ///
+    /// - Throws: ``VendorSimulatorError/nothingArrived`` after `limit`, ``VendorSimulatorError/closed`` at shutdown,
+    ///   `CancellationError` when the task is cancelled.
+    public func waitForPush(
+        within limit: Duration, where matches: @escaping @Sendable (RecordedPush) -> Bool
+    ) async throws -> RecordedPush {
+        // The simulator's own event loops may be gone by the time somebody begins to wait.
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.any()
+        return try await record.wait(on: eventLoop, within: limit, where: matches)
+    }
+
+    /// The latest requests that were refused because they were wrong, at most 200.
+    public var refusals: [RefusedRequest] { record.refusals }
+
+    public func counters(_ vendor: SimulatedVendor) -> VendorCounters { record.counters[vendor] ?? VendorCounters() }
+
+    /// Forgets pushes, refusals and counters. Faults and credentials stay.
+    public func clearRecord() { record.clear() }
+
+    // MARK: What goes wrong
+
+    /// Sets a fault.
+    ///
+    /// - Parameters:
+    ///   - purpose: which requests it hits: pushes, or logins.
+    ///   - requests: how many requests it hits; nil: every one until it is cleared.
+    /// - Throws: ``VendorSimulatorError/invalid(_:)`` when the vendor has no such code.
+    public func inject(
+        _ fault: VendorFault, into vendor: SimulatedVendor, on purpose: RequestPurpose = .send, requests: Int? = nil
+    ) throws {
+        try faults.add(
+            ActiveFault(vendor: vendor, purpose: purpose, fault: fault, remaining: requests), checkedBy: services)
+    }
+
+    /// The faults that are set, in the order in which they were.
+    public var activeFaults: [ActiveFault] { faults.active }
+
+    /// Ends the faults of one vendor, or of all.
+    public func clearFaults(_ vendor: SimulatedVendor? = nil) { faults.clear(vendor) }
+
+    /// Makes every FCM access token given so far invalid.
+    public func revokeAccessTokens() { accessTokens.revokeAll() }
+
+    /// Adds an APNs team beside the generated one.
+    ///
+    /// - Throws: when the key is not a P-256 public key.
+    public func register(_ team: APNsTeam) throws { try verifier.register(team) }
+}
+
+/// The dispatchers, once they are there. The lock protects all three.
+private final class LateDispatchers: Sendable {
+    private struct Dispatchers {
+        var apns: VendorDispatcher?
+        var https: VendorDispatcher?
+        var http: VendorDispatcher?
+    }
+
+    private let dispatchers = Mutex(Dispatchers())
+
+    var apns: VendorDispatcher? { dispatchers.withLock { $0.apns } }
+    var https: VendorDispatcher? { dispatchers.withLock { $0.https } }
+    var http: VendorDispatcher? { dispatchers.withLock { $0.http } }
+
+    func set(apns: VendorDispatcher, https: VendorDispatcher, http: VendorDispatcher) {
+        dispatchers.withLock { $0 = Dispatchers(apns: apns, https: https, http: http) }
+    }
+}

@@ -1,0 +1,82 @@
+import Crypto
+import CryptoExtras
+import Foundation
+
+extension VendorSimulator {
+    /// Credentials that the simulator made for itself, in the form in which the vendors' consoles give them
+    /// out. They are worth nothing anywhere else.
+    public struct Credentials: Sendable {
+        /// The APNs signing key, PKCS#8 PEM, as in a `.p8` file.
+        public let apnsPrivateKey: String
+        public let apnsKeyId: String
+        public let apnsTeamId: String
+        public let apnsTopic: String
+        /// The FCM service account, a JSON object; its `token_uri` is the simulator's, over HTTPS.
+        public let fcmServiceAccount: String
+        /// `whsec_` and 32 bytes in base64.
+        public let webhookSecret: String
+        let bodies: [SimulatedVendor: String]
+        let plainBodies: [SimulatedVendor: String]
+
+        /// The body for `PUT /v1/settings/push/{vendor}`.
+        ///
+        /// - Parameter plainHTTP: with `http://` URLs instead of `https://`, for those vendors that may have them
+        ///   (APNs never has).
+        public func settings(for vendor: SimulatedVendor, plainHTTP: Bool = false) -> String {
+            (plainHTTP ? plainBodies[vendor] : nil) ?? bodies[vendor] ?? "{}"
+        }
+    }
+}
+
+/// The keys behind ``VendorSimulator/Credentials``, made before the ports are known.
+struct CredentialKeys {
+    static let apnsKeyId = "SIMKEY0001"
+    static let apnsTeamId = "SIMTEAM001"
+    let apns = P256.Signing.PrivateKey()
+    /// Made once in a process: it takes long, above all in a debug build.
+    private static let rsaKey = Result { try _RSA.Signing.PrivateKey(keySize: .bits2048) }
+    let fcm: _RSA.Signing.PrivateKey
+    let fcmKeyId: String
+    let fcmClientEmail: String
+    let webhook: Data
+
+    init(project: String) throws {
+        fcm = try Self.rsaKey.get()
+        fcmKeyId = SymmetricKey(size: .init(bitCount: 160)).withUnsafeBytes { bytes in
+            bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        }
+        fcmClientEmail = "sender@\(project).iam.gserviceaccount.com"
+        webhook = SymmetricKey(size: .bits256).withUnsafeBytes { Data($0) }
+    }
+
+    func credentials(
+        _ configuration: VendorSimulator.Configuration, apnsBase: String, httpsBase: String, httpBase: String
+    ) -> VendorSimulator.Credentials {
+        let topic = configuration.apnsTopics.first ?? ""
+        let secret = "whsec_" + webhook.base64EncodedString()
+        let apnsBody: JSONValue = [
+            "keyId": .string(Self.apnsKeyId), "teamId": .string(Self.apnsTeamId),
+            "privateKey": .string(apns.pemRepresentation), "topic": .string(topic), "environment": "production",
+            "endpoint": .string(apnsBase),
+        ]
+        func account(_ base: String) -> JSONValue {
+            [
+                "type": "service_account", "project_id": .string(configuration.fcmProject),
+                "private_key_id": .string(fcmKeyId), "private_key": .string(fcm.pkcs8PEMRepresentation + "\n"),
+                "client_email": .string(fcmClientEmail), "client_id": "100000000000000000001",
+                "token_uri": .string("\(base)/token"),
+            ]
+        }
+        func bodies(_ base: String) -> [SimulatedVendor: String] {
+            [
+                .apns: apnsBody.text,
+                .fcm: JSONValue.object(["serviceAccount": account(base), "endpoint": .string(base)]).text,
+                .webhook: JSONValue.object(["url": .string("\(base)/webhook/push"), "secret": .string(secret)]).text,
+            ]
+        }
+        return VendorSimulator.Credentials(
+            apnsPrivateKey: apns.pemRepresentation, apnsKeyId: Self.apnsKeyId, apnsTeamId: Self.apnsTeamId,
+            apnsTopic: topic, fcmServiceAccount: account(httpsBase).text, webhookSecret: secret,
+            bodies: bodies(httpsBase), plainBodies: bodies(httpBase))
+    }
+}

@@ -1,0 +1,101 @@
+import PushCore
+
+/// Reads the members of a vendor's settings and collects everything that is wrong with them, so that a person is told
+/// all of it at once.
+struct SettingsReader {
+    private let object: JSONObject?
+    private let prefix: String
+    private(set) var faults: [GatewayError.FieldFault] = []
+
+    init(_ settings: RawJSON) {
+        object = settings.object
+        prefix = ""
+        if object == nil { fault("", "must be an object") }
+    }
+
+    mutating func fault(_ name: String, _ detail: String) {
+        // RFC 6901: "~" and "/" in a key would have to be escaped; no key here has them.
+        faults.append(.init(pointer: name.isEmpty ? "" : "/" + name, detail: detail))
+    }
+
+    /// Throws `invalid_request` with a pointer for each fault.
+    func finish() throws(GatewayError) {
+        guard let first = faults.first else { return }
+        let name = first.pointer.isEmpty ? "The settings" : String(first.pointer.dropFirst())
+        throw GatewayError(.invalidRequest, "\(name) \(first.detail)", errors: faults)
+    }
+
+    // MARK: Values
+
+    mutating func optionalString(_ name: String, bytesMax: Int = 256) -> String? {
+        guard let value = object?[name] else { return nil }
+        guard let text = value.string else {
+            fault(name, "must be a string")
+            return nil
+        }
+        guard !text.isEmpty, text.utf8.count <= bytesMax, !text.unicodeScalars.contains(where: { $0.value == 0 }) else {
+            fault(name, "must have 1 to \(bytesMax) bytes")
+            return nil
+        }
+        return text
+    }
+
+    /// An absent member is a fault; the empty string returned then is never used.
+    mutating func string(_ name: String, bytesMax: Int = 256) -> String {
+        if object?[name] == nil { fault(name, "is required") }
+        return optionalString(name, bytesMax: bytesMax) ?? ""
+    }
+
+    /// A required text of these ASCII characters only, fit for a header or a path.
+    mutating func identifier(_ name: String, characters: Set<Character> = Self.plainCharacters, count: Int? = nil)
+        -> String
+    {
+        let text = string(name)
+        guard !text.isEmpty else { return text }
+        if !text.allSatisfy(characters.contains) { fault(name, "has a character that is not allowed") }
+        if let count, text.count != count { fault(name, "must have \(count) characters") }
+        return text
+    }
+
+    mutating func object(_ name: String) -> RawJSON? {
+        guard let value = object?[name] else {
+            fault(name, "is required")
+            return nil
+        }
+        guard value.kind == .object else {
+            fault(name, "must be an object")
+            return nil
+        }
+        return value
+    }
+
+    mutating func url(_ name: String, required: Bool, policy: EndpointPolicy, secureOnly: Bool = false) -> EndpointURL?
+    {
+        let text = required ? string(name, bytesMax: 2048) : optionalString(name, bytesMax: 2048)
+        guard let text, !text.isEmpty else { return nil }
+        return url(name, text: text, policy: policy, secureOnly: secureOnly)
+    }
+
+    mutating func url(_ pointer: String, text: String, policy: EndpointPolicy, secureOnly: Bool = false) -> EndpointURL?
+    {
+        do {
+            let url = try EndpointURL(text)
+            try policy.check(url)
+            if secureOnly, !url.isSecure {
+                fault(pointer, "must be an https URL")
+                return nil
+            }
+            return url
+        } catch let error as EndpointURL.Fault {
+            fault(pointer, error.reason)
+        } catch let error as EndpointPolicy.Refusal {
+            fault(pointer, error.reason)
+        } catch {
+            fault(pointer, "is not usable")
+        }
+        return nil
+    }
+
+    /// Letters, digits, `.`, `-`, `_`.
+    static let plainCharacters = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")
+}

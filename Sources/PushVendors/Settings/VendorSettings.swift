@@ -1,0 +1,29 @@
+import Logging
+import PushCore
+
+/// One vendor's settings: what an adapter adds to ``LiveVendors``.
+protocol VendorSettings: Sendable {
+    static var vendor: Vendor { get }
+
+    /// Checks settings, as they came over the API or as they were stored. Throws `invalid_request` with pointers.
+    init(reading settings: RawJSON, policy: EndpointPolicy) throws(GatewayError)
+
+    /// As they are to be stored: what is known, with what was made for the tenant filled in. Reading this gives equal
+    /// settings.
+    var stored: RawJSON { get }
+
+    /// Without secrets.
+    var publicFields: RawJSON { get }
+
+    /// The URLs in these settings that came from the tenant.
+    var tenantURLs: [(pointer: String, url: EndpointURL)] { get }
+
+    func makeSender(in surroundings: SenderSurroundings) -> any VendorSender
+}
+
+/// What every sender is given.
+struct SenderSurroundings: Sendable {
+    let tenantNo: String
+    let clock: WallClock
+    let connections: ConnectionSettings
+}

@@ -1,0 +1,86 @@
+import PushCore
+import Testing
+
+@testable import PushVendors
+
+/// Against a real HTTP/2 server over TLS.
+@Suite struct APNsSenderTests {
+    private func withSender<Result>(
+        answering: @escaping @Sendable (StubServer.Request) async -> StubServer.Reply,
+        _ body: (APNsSender, StubServer) async throws -> Result
+    ) async throws -> Result {
+        let certificates = try TestCertificates(host: "localhost", protocols: ["h2"])
+        defer { certificates.remove() }
+        let server = try await StubServer.start(certificates.transport(isHTTP2: true), answering: answering)
+        let connections = try connections(caFile: certificates.caFile, timeout: .seconds(5))
+        let settings = try APNsSettings(
+            reading: apnsSettings(endpoint: "https://localhost:\(server.port)"), policy: connections.policy)
+        let sender = APNsSender(
+            settings: settings,
+            surroundings: SenderSurroundings(tenantNo: "acme", clock: HandClock().wall, connections: connections))
+        let result: Swift.Result<Result, any Error>
+        do { result = .success(try await body(sender, server)) } catch { result = .failure(error) }
+        await sender.shutdown()
+        await server.stop()
+        return try result.get()
+    }
+
+    @Test func `a push goes out over one connection with a bearer token`() async throws {
+        try await withSender { request in
+            .answer(200, headers: ["apns-id": request.headers.first(name: "apns-id") ?? ""])
+        } _: { sender, server in
+            let answers = await withTaskGroup(of: VendorAnswer.self) { group in
+                for index in 0..<50 { group.addTask { await sender.send(push(.apns) { $0.messageID = "m\(index)" }) } }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(answers.count == 50)
+            #expect(answers.allSatisfy { if case .sent(.some) = $0 { true } else { false } })
+            #expect(Set(server.requests.compactMap { $0.json?.object?["messageId"]?.string }).count == 50)
+            #expect(Set(server.requests.compactMap { $0.headers.first(name: "authorization") }).count == 1)
+            #expect(
+                server.requests.allSatisfy { $0.headers.first(name: "authorization")?.hasPrefix("bearer ") == true })
+            #expect(server.connectionCount == 1)
+        }
+    }
+
+    @Test func `an expired provider token is replaced and the request repeated once`() async throws {
+        let calls = Counter()
+        try await withSender { _ in
+            calls.next() == 1 ? .answer(403, body: #"{"reason":"ExpiredProviderToken"}"#) : .answer(200)
+        } _: { sender, server in
+            #expect(await sender.send(push(.apns)) == .sent(vendorID: nil))
+            #expect(Set(server.requests.map { $0.headers.first(name: "authorization") }).count == 2)
+            #expect(Set(server.requests.map { $0.headers.first(name: "apns-id") }).count == 1)
+            #expect(server.connectionCount == 2)
+        }
+    }
+
+    @Test func `a second expiry stops the credential and makes no third token`() async throws {
+        try await withSender { _ in
+            .answer(403, body: #"{"reason":"ExpiredProviderToken"}"#)
+        } _: { sender, server in
+            let expected = VendorAnswer.auth(VendorReply(code: "ExpiredProviderToken"))
+            #expect(await sender.send(push(.apns)) == expected)
+            #expect(server.requests.count == 2)
+            #expect(await sender.send(push(.apns)) == expected)
+            #expect(server.requests.count == 3)
+        }
+    }
+
+    @Test func `a refused stream was not looked at`() async throws {
+        try await withSender { _ in
+            .refuseStream
+        } _: { sender, _ in
+            #expect(await sender.send(push(.apns)) == .retry(VendorReply(code: "refused_stream")))
+        }
+    }
+
+    @Test func `a check calls with a token that cannot exist`() async throws {
+        try await withSender { _ in
+            .answer(400, body: #"{"reason":"BadDeviceToken"}"#)
+        } _: { sender, server in
+            #expect(await sender.check(push(.apns)) == .sent(vendorID: nil))
+            #expect(server.requests.map(\.path) == ["/3/device/" + String(repeating: "0", count: 64)])
+        }
+    }
+}

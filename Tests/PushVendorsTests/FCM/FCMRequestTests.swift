@@ -1,0 +1,76 @@
+import PushCore
+import Testing
+
+@testable import PushVendors
+
+@Suite struct FCMRequestTests {
+    private func text(_ push: VendorPush, isDryRun: Bool = false) -> String {
+        String(decoding: FCMRequest(push, isDryRun: isDryRun).body, as: UTF8.self)
+    }
+
+    @Test func `a visible push`() throws {
+        let data = try json(
+            #"{"k":"v","n":1.50,"o":{"a":1},"messageId":"forged","from":"x","message_type":"x","google.a":"x","gcm":"x"}"#
+        )
+        let made = push(.fcm, token: "tok") {
+            $0.image = "https://example.com/i.png"
+            $0.sound = "ping"
+            $0.badge = 3
+            $0.channel = "chat"
+            $0.collapseID = "c-1"
+            $0.action = .init(kind: .intent, value: "OPEN_CHAT")
+            $0.data = data
+        }
+        #expect(
+            text(made)
+                == #"{"message":{"token":"tok","notification":{"title":"Title","body":"Body","#
+                + #""image":"https://example.com/i.png"},"android":{"priority":"HIGH","ttl":"3600s","#
+                + #""collapse_key":"c-1","notification":{"tag":"c-1","channel_id":"chat","sound":"ping","#
+                + #""click_action":"OPEN_CHAT","notification_count":3}},"data":{"messageId":"m-1","#
+                + #""actionType":"intent","action":"OPEN_CHAT","k":"v","n":"1.50","o":"{\"a\":1}"}}}"#)
+    }
+
+    @Test func `without a collapse id there is a tag and no collapse key`() {
+        #expect(
+            text(push(.fcm, token: "tok") { $0.isHighPriority = false })
+                == #"{"message":{"token":"tok","notification":{"title":"Title","body":"Body"},"android":{"#
+                + #""priority":"NORMAL","ttl":"3600s","notification":{"tag":"m-1","sound":"default"}},"#
+                + #""data":{"messageId":"m-1"}}}"#)
+    }
+
+    @Test func `a silent push is data only`() throws {
+        let data = try json(#"{"k":"v"}"#)
+        let made = push(.fcm, token: "tok") {
+            $0.isSilent = true
+            $0.data = data
+        }
+        #expect(
+            text(made)
+                == #"{"message":{"token":"tok","android":{"priority":"NORMAL","ttl":"3600s"},"#
+                + #""data":{"messageId":"m-1","k":"v"}}}"#)
+    }
+
+    @Test(arguments: [(0, "0s"), (2_419_200, "2419200s"), (9_999_999, "2419200s")])
+    func `the time to live is within 28 days`(ttl: Int, expected: String) {
+        #expect(text(push(.fcm) { $0.timeToLiveSeconds = ttl }).contains(#""ttl":"\#(expected)""#))
+    }
+
+    @Test func `an override cannot change target, message id or dry run`() throws {
+        let patch = try json(
+            #"{"validate_only":true,"message":{"token":"evil","topic":"all","condition":"c","fid":"f","#
+                + #""data":{"messageId":"forged","x":"1"},"android":{"priority":"NORMAL"}}}"#)
+        let made = text(push(.fcm, token: "tok") { $0.override = patch })
+        #expect(!made.contains("evil"))
+        for name in ["topic", "condition", "fid", "validate_only", "forged"] { #expect(!made.contains(name)) }
+        #expect(made.contains(#""messageId":"m-1","x":"1""#))
+        #expect(made.contains(#""priority":"NORMAL""#))
+        let removal = try json(#"{"message":null}"#)
+        #expect(
+            text(push(.fcm, token: "tok") { $0.override = removal })
+                == #"{"message":{"token":"tok","data":{"messageId":"m-1"}}}"#)
+    }
+
+    @Test func `a dry run says so`() {
+        #expect(text(push(.fcm), isDryRun: true).hasPrefix(#"{"validate_only":true,"message":{"token":"#))
+    }
+}
