@@ -50,6 +50,8 @@ public struct AnyVendorCatalog: VendorCatalog {
         return settings
     }
 
+    public func validateAddresses(of settings: RawJSON, for vendor: Vendor) async throws(GatewayError) {}
+
     public func publicFields(of settings: RawJSON, for vendor: Vendor) -> RawJSON {
         .object { $0.member("topic", ifPresent: settings.object?["topic"]) }
     }
