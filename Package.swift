@@ -80,7 +80,7 @@ let package = Package(
         .target(name: "PushCore", dependencies: ["PushCredentials", crypto, deque, logging]),
 
         // The edges.
-        .target(name: "PushStorage", dependencies: ["PushCore", "Migrations", crypto, deque, grdb, grdbSQLite, logging]),
+        .target(name: "PushStorage", dependencies: ["PushCore", "PushCredentials", "Migrations", crypto, deque, grdb, grdbSQLite, logging]),
         .target(
             name: "PushHTTP",
             dependencies: [
