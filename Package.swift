@@ -112,7 +112,7 @@ let package = Package(
             ]),
 
         // What lives on the other side of the wire.
-        .target(name: "PushGateClient", dependencies: ["MosquittoClient", asyncHTTPClient, nioCore, nioFoundation]),
+        .target(name: "PushGateClient", dependencies: ["MosquittoClient", asyncHTTPClient, nioCore]),
         .target(
             name: "PushSimulators",
             dependencies: [
@@ -149,6 +149,9 @@ let package = Package(
         .testTarget(
             name: "PushSimulatorsTests",
             dependencies: ["PushSimulators", "PushTestSupport", asyncHTTPClient, jwtKit, nioSSL]),
+        .testTarget(
+            name: "PushGateClientTests",
+            dependencies: ["PushGateClient", "PushSimulators", "MosquittoClient", nioCore, nioPosix, nioHTTP1]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
