@@ -117,7 +117,7 @@ let package = Package(
             ]),
 
         // What lives on the other side of the wire.
-        .target(name: "PushGateClient", dependencies: ["MosquittoClient", asyncHTTPClient, nioCore, nioFoundation]),
+        .target(name: "PushGateClient", dependencies: ["MosquittoClient", asyncHTTPClient, nioCore]),
         .target(
             name: "PushSimulators",
             dependencies: [
@@ -167,6 +167,9 @@ let package = Package(
                 "PushSimulators", "PushTestSupport", asyncHTTPClient, crypto, cryptoExtras, jwtKit, nioCore, nioHTTP1,
                 nioSSL,
             ]),
+        .testTarget(
+            name: "PushGateClientTests",
+            dependencies: ["PushGateClient", "PushSimulators", "MosquittoClient", nioCore, nioPosix, nioHTTP1]),
         .testTarget(
             name: "PushGateClientTests",
             dependencies: ["PushGateClient", "PushSimulators", "MosquittoClient", nioCore, nioPosix, nioHTTP1]),
