@@ -176,7 +176,8 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "PushCore", "PushGateClient", "PushSimulators", "PushTestSupport", "MosquittoClient", asyncHTTPClient,
+                "PushCredentials", "PushGateClient", "PushSimulators", "MosquittoClient", asyncHTTPClient, crypto, nioCore,
+                nioSSL, swiftASN1, x509,
             ]),
     ]
 )

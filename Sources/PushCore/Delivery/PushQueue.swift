@@ -102,6 +102,8 @@ public final class PushQueue: Sendable {
             var pause = Duration.seconds(1)
             do {
                 pause = try await startDueJobs()
+            } catch is CancellationError {
+                break
             } catch {
                 logger.warning("push jobs could not be read", metadata: ["error": "\(error)"])
             }

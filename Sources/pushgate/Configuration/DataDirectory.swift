@@ -66,7 +66,9 @@ struct DataDirectory: Sendable {
     /// The key that everything secret on disk is encrypted with. Made at the first start.
     func masterKey(create: Bool) throws -> MasterKey {
         if let data = FileManager.default.contents(atPath: masterKeyPath) {
-            guard data.count == 32 else { throw Fault(description: "\(masterKeyPath) is damaged: it must have 32 bytes.") }
+            guard data.count == 32 else {
+                throw Fault(description: "\(masterKeyPath) is damaged: it must have 32 bytes.")
+            }
             return MasterKey(bytes: Array(data))
         }
         guard create else {

@@ -24,7 +24,8 @@ struct GatewayOptions: ParsableArguments {
     func operatorAPI(tenantNo: String? = nil) throws -> GatewayAPI {
         guard let host = URL(string: address)?.host() else { throw ValidationError("url: \(address) is no URL.") }
         guard address.lowercased().hasPrefix("https://") || HostPort(host: host, port: 0).isLoopback else {
-            throw ValidationError("An operator token is sent to loopback addresses or over https only, not to \(address).")
+            throw ValidationError(
+                "An operator token is sent to loopback addresses or over https only, not to \(address).")
         }
         return api.authorized(by: .admin(try operatorToken(), tenantNo: tenantNo))
     }

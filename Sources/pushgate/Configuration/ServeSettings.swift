@@ -53,6 +53,9 @@ struct ServeSettings: Sendable {
     let mqttPublic: HostPort?
     let mqttWebSocketPublic: HostPort?
     let credentialSeconds: Int64
+    /// How long after the broker's snapshot devices may still come back before they count as away. Not a flag: only
+    /// tests have a reason to change it (`PUSHGATE_PRESENCE_DOUBT_SECONDS`).
+    let presenceDoubt: Duration
     let allowsPrivateEndpoints: Bool
     let logLevel: Logger.Level
     /// Sets the admin token at the first start.
@@ -100,6 +103,11 @@ struct ServeSettings: Sendable {
             throw ValidationError("credential-ttl: expected 60 to 31536000 seconds.")
         }
         credentialSeconds = Int64(ttl)
+        let doubt = config.double(forKey: "presence-doubt-seconds") ?? 15
+        guard (0...3600).contains(doubt) else {
+            throw ValidationError("presence-doubt-seconds: expected 0 to 3600 seconds.")
+        }
+        presenceDoubt = .seconds(doubt)
         allowsPrivateEndpoints = config.bool(forKey: "allow-private-endpoints", default: false)
         let level = config.string(forKey: "log-level", default: "notice")
         guard let known = Logger.Level(rawValue: level) else {

@@ -31,6 +31,7 @@ struct Gateway: Sendable {
         let ids = IDGenerator()
         var limits = Limits()
         limits.credentialSeconds = settings.credentialSeconds
+        limits.presenceDoubt = settings.presenceDoubt
         let master = try directory.masterKey(create: true)
         let signer = try directory.deviceSigner()
 
