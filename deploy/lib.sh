@@ -61,7 +61,8 @@ apt-get update -q -o DPkg::Lock::Timeout=300
 apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@"
 case " $* " in
 *" mosquitto "*)
-    if command -v systemctl >/dev/null 2>&1; then systemctl disable mosquitto.service >/dev/null 2>&1 || true; fi
+    systemctl disable mosquitto.service >/dev/null 2>&1 ||
+        deb-systemd-helper disable mosquitto.service >/dev/null 2>&1 || true
     ;;
 esac
 '
