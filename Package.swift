@@ -171,9 +171,6 @@ let package = Package(
             name: "PushGateClientTests",
             dependencies: ["PushGateClient", "PushSimulators", "MosquittoClient", nioCore, nioPosix, nioHTTP1]),
         .testTarget(
-            name: "PushGateClientTests",
-            dependencies: ["PushGateClient", "PushSimulators", "MosquittoClient", nioCore, nioPosix, nioHTTP1]),
-        .testTarget(
             name: "GatewayTests",
             dependencies: [
                 "PushCredentials", "PushGateClient", "PushSimulators", "MosquittoClient", asyncHTTPClient, crypto, nioCore,
