@@ -80,7 +80,7 @@ let package = Package(
         .target(name: "PushCore", dependencies: ["PushCredentials", crypto, deque, logging]),
 
         // The edges.
-        .target(name: "PushStorage", dependencies: ["PushCore", "Migrations", crypto, deque, grdb, grdbSQLite, logging]),
+        .target(name: "PushStorage", dependencies: ["PushCore", "PushCredentials", "Migrations", crypto, deque, grdb, grdbSQLite, logging]),
         .target(
             name: "PushHTTP",
             dependencies: [
@@ -117,7 +117,7 @@ let package = Package(
             ]),
 
         // What lives on the other side of the wire.
-        .target(name: "PushGateClient", dependencies: ["MosquittoClient", asyncHTTPClient, nioCore, nioFoundation]),
+        .target(name: "PushGateClient", dependencies: ["MosquittoClient", asyncHTTPClient, nioCore]),
         .target(
             name: "PushSimulators",
             dependencies: [

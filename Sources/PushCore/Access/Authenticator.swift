@@ -10,7 +10,7 @@ public final class Authenticator: Sendable {
     private let instance: String
     private let clock: WallClock
     /// Device credentials whose signature was checked once: a verification costs 50 µs, a look-up less than one.
-    private let verified = VerifiedTokens<DeviceCredential>(countMax: 100_000)
+    private let verified = VerifiedTokens<DeviceCredential>(countMax: 20_000)
     private let verifiedAccess = VerifiedTokens<AccessToken>(countMax: 10_000)
 
     public init(

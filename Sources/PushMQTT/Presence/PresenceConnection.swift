@@ -143,11 +143,15 @@ public final class PresenceConnection: Sendable {
         await command(.snapshot(request: request))
     }
 
+    /// Sends a command and waits until the broker has it, at most two seconds: whoever deregisters a device must not
+    /// wait for a broker that is being restarted, and the list at its next connect says the same.
     private func command(_ command: BrokerCommand) async {
         guard let session = state.withLock({ $0.session }), session.isConnected else { return }
+        let taken = WakeSignal()
         do {
             let payload = try JSONEncoder().encode(command)
-            _ = try await session.publish(topic: BrokerTopic.control, payload: Array(payload))
+            try session.publish(topic: BrokerTopic.control, payload: Array(payload)) { _ in taken.wake() }
+            await taken.wait(atMost: .seconds(2))
         } catch {
             logger.warning("a command did not reach the broker's plugin", metadata: ["error": "\(error)"])
         }

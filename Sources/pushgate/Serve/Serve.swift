@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Glibc
 import Logging
 import ServiceLifecycle
 import UnixSignals
@@ -24,6 +25,8 @@ struct Serve: AsyncParsableCommand {
             return handler
         }
         let logger = Logger(label: "pushgate")
+        // What the gateway writes is nobody else's; what the broker's user must read is opened one by one.
+        umask(0o077)
         let directory = DataDirectory(settings.dataDirectory)
         do {
             try directory.prepare()

@@ -13,6 +13,8 @@ public final class QuietDeliveryStore: DeliveryStore {
     public func cachedDevices(of account: AccountKey) -> AccountDevices? { nil }
     public func devices(of accounts: [AccountKey]) async throws -> [AccountKey: AccountDevices] { [:] }
     public func decide(_ candidates: [FallbackCandidate], at now: Milliseconds) async throws -> Bool { false }
+    public func hasten(_ devices: [DeviceKey], at now: Milliseconds) async throws -> Bool { false }
+
     public func claimJobs(
         lane: Int64, limit: Int, now: Milliseconds, leaseUntil: Milliseconds
     ) async throws -> [PushJob] { [] }
@@ -49,6 +51,8 @@ public struct AnyVendorCatalog: VendorCatalog {
         guard settings.kind == .object else { throw .invalid("", "The body must be a JSON object.") }
         return settings
     }
+
+    public func validateAddresses(of settings: RawJSON, for vendor: Vendor) async throws(GatewayError) {}
 
     public func publicFields(of settings: RawJSON, for vendor: Vendor) -> RawJSON {
         .object { $0.member("topic", ifPresent: settings.object?["topic"]) }
