@@ -14,7 +14,8 @@ struct PushGate: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Serve.self, TenantCommand.self, AppCommand.self, Send.self, Trace.self, VendorsCommand.self, Migrate.self, Bench.self,
+            Serve.self, TenantCommand.self, AppCommand.self, Send.self, Trace.self, VendorsCommand.self, Migrate.self,
+            Bench.self,
         ])
 }
 

@@ -169,7 +169,8 @@ struct SingleWorkload {
         return record.times.withLock { times in
             let accepted = times.status.indices.filter { times.status[$0] == 200 }
             return Result(
-                machine: Self.machine, settings: "synchronous=FULL, \(connections) connections, \(devices) devices, "
+                machine: Self.machine,
+                settings: "synchronous=FULL, \(connections) connections, \(devices) devices, "
                     + "\(textBytes) bytes of text, \(seconds) s",
                 accepted: accepted.count, refused: times.status.count - accepted.count,
                 delivered: times.receivedCount, lost: accepted.count { times.received[$0] == 0 },
