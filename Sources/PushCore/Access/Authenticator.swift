@@ -175,11 +175,17 @@ public final class Authenticator: Sendable {
             }
             guard let app, let tenant = enabledTenant(of: app) else { throw .unknownKey }
             let user = try UserSignature.verify(signature, key: app.signingKey, now: clock.now / 1000)
-            return (app, tenant, user.userID, user.issuedAt.map { $0 * 1000 })
+            return (app, tenant, user.userID, user.issuedAt.map(Self.milliseconds))
         } catch {
             if error == .expired { throw GatewayError(.tokenExpired, "The user signature is past its exp.") }
             throw GatewayError(.unauthenticated, "The user signature is not valid.")
         }
+    }
+
+    /// The signer chose the number: it may be any.
+    private static func milliseconds(seconds: Int64) -> Milliseconds {
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1000)
+        return overflow ? (seconds < 0 ? .min : .max) : product
     }
 
     private func enabledTenant(of app: App) -> Tenant? {

@@ -204,6 +204,6 @@ private struct GatewayDeviceChanges: DeviceChanges {
     let queue: PushQueue
     let line: PresenceConnection
 
-    func devicesChanged() { queue.devicesChanged() }
+    func devicesChanged() async { await queue.devicesChanged() }
     func devicesEnded(_ deviceIDs: [String]) async { await line.end(deviceIDs) }
 }

@@ -87,6 +87,6 @@ public final class NotedDeviceChanges: DeviceChanges {
     public init() {}
 
     public var endedDevices: [String] { ended.withLock { $0 } }
-    public func devicesChanged() {}
+    public func devicesChanged() async {}
     public func devicesEnded(_ deviceIDs: [String]) async { ended.withLock { $0 += deviceIDs } }
 }
