@@ -57,7 +57,8 @@ struct AppCommand: AsyncParsableCommand {
                 for app in answer["items"]?.array ?? [] {
                     let state = app["enabled"]?.bool == false ? "  (disabled)" : ""
                     print(
-                        "\(app["appId"]?.string ?? "")  \(app["tenantNo"]?.string ?? "")  \(app["name"]?.string ?? "")\(state)")
+                        "\(app["appId"]?.string ?? "")  \(app["tenantNo"]?.string ?? "")  \(app["name"]?.string ?? "")\(state)"
+                    )
                 }
             }
         }

@@ -168,7 +168,9 @@ struct Gateway: Sendable {
         services.append(try door.application { portInput.yield($0) })
         self.services = services.map {
             // One part that ends takes the whole gateway down in order: a supervisor starts it anew from the archive.
-            .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup, failureTerminationBehavior: .gracefullyShutdownGroup)
+            .init(
+                service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
+                failureTerminationBehavior: .gracefullyShutdownGroup)
         }
     }
 
