@@ -134,8 +134,8 @@ let package = Package(
             name: "pushgate",
             dependencies: [
                 "PushCore", "PushStorage", "PushHTTP", "PushMQTT", "PushVendors", "PushGateClient", "PushSimulators",
-                "PushCredentials", "BrokerControl", "MosquittoClient", argumentParser, asyncHTTPClient, configuration,
-                crypto, logging, serviceLifecycle, unixSignals,
+                "PushCredentials", "BrokerControl", "CLinux", "MosquittoClient", argumentParser, asyncHTTPClient,
+                configuration, crypto, logging, nioCore, serviceLifecycle, unixSignals,
             ]),
         // Tests: a suite per room, GatewayTests for whole stories.
         .target(name: "PushTestSupport", dependencies: ["PushCore"], path: "Tests/PushTestSupport"),
@@ -177,6 +177,8 @@ let package = Package(
         .testTarget(
             name: "PushGateClientTests",
             dependencies: ["PushGateClient", "PushSimulators", "MosquittoClient", nioCore, nioPosix, nioHTTP1]),
+        .testTarget(
+            name: "pushgateTests", dependencies: ["pushgate", "PushGateClient", argumentParser, configuration]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [

@@ -10,12 +10,14 @@ struct PushGate: AsyncParsableCommand {
             Devices register, subscribe to their account over MQTT and get what they missed; whoever is offline or does \
             not acknowledge in time is reached through the phone maker's push service.
 
+            `pushgate demo` shows all of it on this machine. Exit codes: 0 done, 1 failed, 64 wrong usage.
+
             Every setting of `serve` has one name in three places: flag, environment (PUSHGATE_…), config file.
             """,
         version: Version.text,
         subcommands: [
-            Serve.self, TenantCommand.self, AppCommand.self, Send.self, Trace.self, VendorsCommand.self, Migrate.self,
-            Bench.self,
+            Demo.self, Serve.self, TenantCommand.self, AppCommand.self, DeviceCommand.self, Send.self, Trace.self,
+            VendorsCommand.self, Migrate.self, Bench.self,
         ])
 }
 

@@ -72,7 +72,8 @@ struct DataDirectory: Sendable {
             return MasterKey(bytes: Array(data))
         }
         guard create else {
-            throw Fault(description: "\(masterKeyPath) cannot be read: is this the data directory of a gateway?")
+            throw Fault(
+                description: "\(masterKeyPath) cannot be read: name the gateway's data directory with --data-dir.")
         }
         guard !FileManager.default.fileExists(atPath: databasePath) else {
             throw Fault(description: "\(masterKeyPath) is missing, but there is a database that needs it.")
@@ -80,6 +81,11 @@ struct DataDirectory: Sendable {
         let bytes = SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) }
         try write(bytes, to: masterKeyPath)
         return MasterKey(bytes: bytes)
+    }
+
+    /// A token of 60 seconds for the command line, made with the master key.
+    func operatorToken() throws -> String {
+        try masterKey(create: false).operatorToken(now: Int64(Date().timeIntervalSince1970))
     }
 
     /// The key that device credentials are signed with. Made at the first start.

@@ -17,12 +17,14 @@ struct GatewayOptions: ParsableArguments {
 
     var address: String { url ?? environment["PUSHGATE_URL"] ?? "http://127.0.0.1:8080" }
 
-    var api: GatewayAPI { GatewayAPI(address) }
+    var api: GatewayAPI { GatewayAPI(address, client: CommandLineClient.shared) }
 
     /// As the operator: with PUSHGATE_ADMIN_TOKEN, or with a token of 60 seconds made with the master key in the data
     /// directory. It goes to loopback or over https only.
     func operatorAPI(tenantNo: String? = nil) throws -> GatewayAPI {
-        guard let host = URL(string: address)?.host() else { throw ValidationError("url: \(address) is no URL.") }
+        guard let host = URL(string: address)?.host() else {
+            throw ValidationError("url: expected http[s]://host[:port], got \(address).")
+        }
         guard address.lowercased().hasPrefix("https://") || HostPort(host: host, port: 0).isLoopback else {
             throw ValidationError(
                 "An operator token is sent to loopback addresses or over https only, not to \(address).")
@@ -33,7 +35,7 @@ struct GatewayOptions: ParsableArguments {
     private func operatorToken() throws -> String {
         if let token = environment["PUSHGATE_ADMIN_TOKEN"] { return token }
         let directory = DataDirectory(dataDir ?? environment["PUSHGATE_DATA_DIR"] ?? "./pushgate-data")
-        return try directory.masterKey(create: false).operatorToken(now: Int64(Date().timeIntervalSince1970))
+        return try directory.operatorToken()
     }
 }
 
@@ -56,26 +58,4 @@ struct SenderOptions: ParsableArguments {
         else { throw ValidationError("Say who is asking: --tenant TENANT, or --app-id and --app-secret.") }
         return gateway.api.authorized(by: .app(id: id, secret: secret))
     }
-}
-
-/// Runs a command's work and turns what can go wrong into one line and exit code 1.
-func reportingFaults<Result>(_ work: () async throws -> Result) async throws -> Result {
-    do {
-        return try await work()
-    } catch let problem as GatewayProblem {
-        throw fail("\(problem.code): \(problem.detail)")
-    } catch let fault as DataDirectory.Fault {
-        throw fail(fault.description)
-    } catch let error as ValidationError {
-        throw error
-    } catch let exit as ExitCode {
-        throw exit
-    } catch {
-        throw fail("the gateway cannot be reached: \(error)")
-    }
-}
-
-private func fail(_ text: String) -> ExitCode {
-    FileHandle.standardError.write(Data("pushgate: \(text)\n".utf8))
-    return .failure
 }

@@ -57,7 +57,8 @@ struct ServeOptions: ParsableArguments {
     @Option(help: "trace, debug, info, notice, warning or error. (default: notice)")
     var logLevel: String?
 
-    /// The flags that were given, under their names in the environment and the file.
+    /// The flags that were given, under their names in the environment and the file. All as text: numbers and switches
+    /// are read in one place, wherever they come from.
     private var given: [AbsoluteConfigKey: ConfigValue] {
         var values: [AbsoluteConfigKey: ConfigValue] = [:]
         let texts: [(String, String?)] = [
@@ -67,23 +68,42 @@ struct ServeOptions: ParsableArguments {
             ("log-level", logLevel),
         ]
         for (name, text) in texts { if let text { values[[name]] = ConfigValue(.string(text), isSecret: false) } }
-        if let credentialTtl { values[["credential-ttl"]] = ConfigValue(.int(credentialTtl), isSecret: false) }
-        if allowPrivateEndpoints { values[["allow-private-endpoints"]] = ConfigValue(.bool(true), isSecret: false) }
+        if let credentialTtl {
+            values[["credential-ttl"]] = ConfigValue(.string(String(credentialTtl)), isSecret: false)
+        }
+        if allowPrivateEndpoints { values[["allow-private-endpoints"]] = ConfigValue(.string("true"), isSecret: false) }
         return values
     }
 
     /// Flags, then the environment, then the file.
-    func settings() async throws -> ServeSettings {
+    /// - Throws: `ValidationError`.
+    func settings(
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) async throws -> ServeSettings {
         var providers: [any ConfigProvider] = [
             InMemoryProvider(name: "flags", values: given),
-            EnvironmentVariablesProvider().prefixKeys(with: "pushgate"),
+            EnvironmentVariablesProvider(environmentVariables: environment).prefixKeys(with: "pushgate"),
         ]
-        if let path = config ?? ProcessInfo.processInfo.environment["PUSHGATE_CONFIG"] {
-            guard FileManager.default.isReadableFile(atPath: path) else {
-                throw ValidationError("The config file \(path) cannot be read.")
-            }
-            providers.append(try await FileProvider<YAMLSnapshot>(filePath: .init(path)))
-        }
+        if let path = config ?? environment["PUSHGATE_CONFIG"] { providers.append(try await Self.file(path)) }
         return try ServeSettings(ConfigReader(providers: providers))
+    }
+
+    private static func file(_ path: String) async throws -> any ConfigProvider {
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {  // why does not matter to the reader
+            throw ValidationError("The config file \(path) cannot be read.")
+        }
+        // A misspelled name would otherwise be a setting that silently does nothing.
+        for line in text.split(whereSeparator: \.isNewline) {
+            guard let first = line.first, first.isLetter, let colon = line.firstIndex(of: ":") else { continue }
+            let name = line[..<colon].trimmingCharacters(in: .whitespaces)
+            guard ServeSettings.names.contains(name) else {
+                throw ValidationError("The config file \(path): there is no setting \(name).")
+            }
+        }
+        do {
+            return try await FileProvider<YAMLSnapshot>(filePath: .init(path))
+        } catch {
+            throw ValidationError("The config file \(path) is not YAML: \(error)")
+        }
     }
 }

@@ -42,6 +42,13 @@ struct ServeSettings: Sendable {
         case external(GatewayConnection)
     }
 
+    /// As they are called in the config file; flags and environment variables are derived from them.
+    static let names: Set<String> = [
+        "data-dir", "http", "mqtt", "mqtt-ws", "broker", "mqtt-url", "tls-cert", "tls-key", "ca-file", "store",
+        "public-url", "mqtt-public", "mqtt-ws-public", "credential-ttl", "allow-private-endpoints", "log-level",
+        "admin-token",
+    ]
+
     let dataDirectory: String
     let http: HostPort
     let mqtt: HostPort
@@ -61,11 +68,12 @@ struct ServeSettings: Sendable {
     /// Sets the admin token at the first start.
     let adminToken: String?
 
+    /// - Throws: `ValidationError`, naming the setting and what it should be.
     init(_ config: ConfigReader) throws {
         func address(_ name: String, default text: String?) throws -> HostPort? {
             guard let text = config.string(forKey: ConfigKey([name])) ?? text else { return nil }
             guard let address = HostPort(text) else {
-                throw ValidationError("\(name): expected HOST:PORT, got \(text).")
+                throw ValidationError("\(name): expected HOST:PORT, for example 127.0.0.1:8080, got \(text).")
             }
             return address
         }
@@ -76,12 +84,15 @@ struct ServeSettings: Sendable {
         mqttPublic = try address("mqtt-public", default: nil)
         mqttWebSocketPublic = try address("mqtt-ws-public", default: nil)
         caFile = config.string(forKey: "ca-file")
+        if let caFile, !FileManager.default.isReadableFile(atPath: caFile) {
+            throw ValidationError("ca-file: \(caFile) cannot be read.")
+        }
         broker = try Self.broker(config, caFile: caFile)
 
         switch (config.string(forKey: "tls-cert"), config.string(forKey: "tls-key")) {
         case (let certificate?, let key?):
             for path in [certificate, key] where !FileManager.default.isReadableFile(atPath: path) {
-                throw ValidationError("The TLS file \(path) cannot be read.")
+                throw ValidationError("tls-cert, tls-key: \(path) cannot be read.")
             }
             tls = BrokerSettings.TLSFiles(certificateFile: certificate, keyFile: key)
         case (nil, nil): tls = nil
@@ -98,17 +109,22 @@ struct ServeSettings: Sendable {
         var isExternal = false
         if case .external = broker { isExternal = true }
         // Without the plugin a credential cannot be cut off at the broker before its exp: keep it short.
-        let ttl = config.int(forKey: "credential-ttl") ?? (isExternal ? 3600 : 604_800)
-        guard (60...31_536_000).contains(ttl) else {
-            throw ValidationError("credential-ttl: expected 60 to 31536000 seconds.")
+        let ttl = config.string(forKey: "credential-ttl") ?? (isExternal ? "3600" : "604800")
+        guard let seconds = Int64(ttl), (60...31_536_000).contains(seconds) else {
+            throw ValidationError("credential-ttl: expected 60 to 31536000 seconds, got \(ttl).")
         }
-        credentialSeconds = Int64(ttl)
+        credentialSeconds = seconds
+        let allows = config.string(forKey: "allow-private-endpoints", default: "false")
+        switch allows.lowercased() {
+        case "true", "yes", "on", "1": allowsPrivateEndpoints = true
+        case "false", "no", "off", "0": allowsPrivateEndpoints = false
+        default: throw ValidationError("allow-private-endpoints: expected true or false, got \(allows).")
+        }
         let doubt = config.double(forKey: "presence-doubt-seconds") ?? 15
         guard (0...3600).contains(doubt) else {
             throw ValidationError("presence-doubt-seconds: expected 0 to 3600 seconds.")
         }
         presenceDoubt = .seconds(doubt)
-        allowsPrivateEndpoints = config.bool(forKey: "allow-private-endpoints", default: false)
         let level = config.string(forKey: "log-level", default: "notice")
         guard let known = Logger.Level(rawValue: level) else {
             throw ValidationError("log-level: expected trace, debug, info, notice, warning or error, got \(level).")
@@ -122,7 +138,11 @@ struct ServeSettings: Sendable {
 
     private static func broker(_ config: ConfigReader, caFile: String?) throws -> Broker {
         switch config.string(forKey: "broker", default: "managed") {
-        case "managed": return .managed
+        case "managed":
+            guard config.string(forKey: "mqtt-url", isSecret: true) == nil else {
+                throw ValidationError("mqtt-url names an external broker: give broker external, too.")
+            }
+            return .managed
         case "external":
             guard let text = config.string(forKey: "mqtt-url", isSecret: true), let url = URL(string: text),
                 let scheme = url.scheme, ["mqtt", "mqtts"].contains(scheme), let host = url.host(percentEncoded: false)

@@ -62,7 +62,15 @@ struct TraceText {
         "background": "a data message, and none of the device's vendors can deliver silently",
         "policy_never": "the sender asked for no push",
         "expired": "its time ran out: give it a longer ttl",
+        "revoked": "the sender took it back",
+        "burned": "the receiver burned it",
         "deregistered": "the device was deregistered or moved",
+        "own": "the sender's own account is never pushed",
+        "event": "events are never pushed",
+        "read": "it was read on another device of the account",
+        "superseded": "the sender edited it: look at its newest revision",
+        "cancelled": "the sender cancelled it",
+        "quota": "a limit was reached: see the tenant's settings and the vendor's quota",
     ]
 
     private static func time(_ milliseconds: Int64?) -> String {

@@ -12,8 +12,8 @@ struct Migrate: AsyncParsableCommand {
     @OptionGroup var options: ServeOptions
 
     func run() async throws {
-        let settings = try await options.settings()
         try await reportingFaults {
+            let settings = try await options.settings()
             let directory = DataDirectory(settings.dataDirectory)
             try directory.prepare()
             let lock = try directory.lock()

@@ -17,32 +17,60 @@ struct Serve: AsyncParsableCommand {
 
     @OptionGroup var options: ServeOptions
 
+    /// For a parent process, as `demo` is.
+    @Flag(help: .hidden)
+    var untilInputEnds = false
+
     func run() async throws {
-        let settings = try await options.settings()
-        LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
-            handler.logLevel = settings.logLevel
-            return handler
-        }
-        let logger = Logger(label: "pushgate")
-        // What the gateway writes is nobody else's; what the broker's user must read is opened one by one.
-        umask(0o077)
-        let directory = DataDirectory(settings.dataDirectory)
-        do {
+        try await reportingFaults {
+            let settings = try await options.settings()
+            LoggingSystem.bootstrap { label in
+                var handler = StreamLogHandler.standardError(label: label)
+                handler.logLevel = settings.logLevel
+                return handler
+            }
+            // What the gateway writes is nobody else's; what the broker's user must read is opened one by one.
+            umask(0o077)
+            let directory = DataDirectory(settings.dataDirectory)
             try directory.prepare()
             let lock = try directory.lock()
-            let gateway = try await Gateway(settings, directory: directory, logger: logger)
-            var configuration = ServiceGroupConfiguration(
-                services: gateway.services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-            configuration.maximumGracefulShutdownDuration = .seconds(30)
-            let group = ServiceGroup(configuration: configuration)
-            let greeting = Task { await StartUpBlock(gateway, directory: directory).print() }
-            defer { greeting.cancel() }
-            try await group.run()
+            try Self.checkThatHTTPCanListen(settings.http)
+            try await serve(settings, directory: directory)
             _ = consume lock
-        } catch let fault as DataDirectory.Fault {
-            FileHandle.standardError.write(Data("pushgate: \(fault.description)\n".utf8))
-            throw ExitCode.failure
+        }
+    }
+
+    private func serve(_ settings: ServeSettings, directory: DataDirectory) async throws {
+        let logger = Logger(label: "pushgate")
+        let gateway = try await Gateway(settings, directory: directory, logger: logger)
+        var services = gateway.services
+        if untilInputEnds {
+            services.append(.init(service: Lifeline(), successTerminationBehavior: .gracefullyShutdownGroup))
+        }
+        var configuration = ServiceGroupConfiguration(
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(30)
+        let group = ServiceGroup(configuration: configuration)
+        let block = StartUpBlock(gateway, directory: directory)
+        let greeting = Task { await block.print() }
+        do {
+            try await group.run()
+        } catch {
+            greeting.cancel()
+            // It was made and is valid from now on: unprinted it would be lost.
+            if await !greeting.value, let line = block.adminTokenLine { say(line) }
+            throw error
+        }
+        greeting.cancel()
+    }
+
+    /// Before anything is made: what is in the way is then the only thing that is said.
+    private static func checkThatHTTPCanListen(_ address: HostPort) throws {
+        switch ListeningPort.state(of: address) {
+        case .free: break
+        case .taken:
+            throw fail("\(address) is in use by another process: stop it, or choose another address with --http.")
+        case .unusable(let reason): throw fail("http: cannot listen on \(address): \(reason).")
         }
     }
 }
@@ -57,25 +85,40 @@ struct StartUpBlock: Sendable {
         self.directory = directory
     }
 
+    /// `nil` where the token is known already.
+    var adminTokenLine: String? {
+        guard gateway.settings.adminToken == nil else { return nil }
+        return gateway.newAdminToken.map { "  Admin token (shown once, keep it): \($0)" }
+    }
+
     /// Waits until HTTP and the broker answer, then prints once.
-    func print() async {
-        guard let port = await gateway.httpPort.first(where: { _ in true }) else { return }
-        if let broker = gateway.broker { try? await broker.waitUntilReady() }  // its own error ends the gateway
+    /// - Returns: whether it came to that.
+    func print() async -> Bool {
+        guard let port = await gateway.httpPort.first(where: { _ in true }) else { return false }
+        do {
+            try await gateway.broker?.waitUntilReady()
+        } catch {
+            return false  // it ends the gateway, and is reported there
+        }
         let settings = gateway.settings
-        let scheme = settings.tls == nil ? "http" : "https"
-        let base = "\(scheme)://\(HostPort(host: settings.http.host, port: port))"
+        let isTLS = settings.tls != nil
         var lines = [
             "PushGate \(Version.text) is serving.",
-            "  HTTP API   \(base)",
-            "  MQTT       \(settings.tls == nil ? "mqtt" : "mqtts")://\(settings.mqtt)",
+            "  HTTP API   \(isTLS ? "https" : "http")://\(HostPort(host: settings.http.host, port: port))",
         ]
-        if let address = settings.mqttWebSocket {
-            lines.append("  WebSocket  \(settings.tls == nil ? "ws" : "wss")://\(address)")
+        switch settings.broker {
+        case .managed:
+            lines.append("  MQTT       \(isTLS ? "mqtts" : "mqtt")://\(settings.mqtt)")
+            if let address = settings.mqttWebSocket {
+                lines.append("  WebSocket  \(isTLS ? "wss" : "ws")://\(address)")
+            }
+        case .external(let connection):
+            lines.append(
+                "  MQTT       external broker at \(HostPort(host: connection.host, port: Int(connection.port)))")
         }
         lines.append("  Data       \(directory.path)")
-        if let token = gateway.newAdminToken, settings.adminToken == nil {
-            lines.append("  Admin token (shown once, keep it): \(token)")
-        }
-        FileHandle.standardOutput.write(Data((lines.joined(separator: "\n") + "\n").utf8))
+        if let adminTokenLine { lines.append(adminTokenLine) }
+        say(lines.joined(separator: "\n"))
+        return true
     }
 }

@@ -18,7 +18,7 @@ struct VendorsCommand: AsyncParsableCommand {
                 """)
 
         @Option(help: "Port of the control page, and of FCM and webhooks without TLS. (default: any free one)")
-        var port: Int = 0
+        var port: Int?
         @Option(help: "Where to write the CA certificate. (default: a temporary file)")
         var caFile: String?
         @Option(
@@ -29,21 +29,41 @@ struct VendorsCommand: AsyncParsableCommand {
         var fault: [String] = []
         @Flag(help: "Print the address and the settings as JSON.")
         var json = false
+        /// For a parent process, as `demo` is.
+        @Flag(help: .hidden)
+        var untilInputEnds = false
 
-        func run() async throws {
+        func validate() throws {
+            if let port, !(0...65_535).contains(port) {
+                throw ValidationError("port: expected 0 to 65535, got \(port).")
+            }
+        }
+
+        func run() async throws { try await reportingFaults { try await simulate() } }
+
+        private func simulate() async throws {
+            if let port, port != 0 {
+                let address = HostPort(host: "127.0.0.1", port: port)
+                guard ListeningPort.state(of: address) == .free else { throw fail("\(address) is in use.") }
+            }
             var configuration = VendorSimulator.Configuration()
-            configuration.httpPort = port
+            configuration.httpPort = port ?? 0
             if let caFile { configuration.caFile = caFile }
             // Gateways are stopped and started while people try things: each start signs a provider token.
             configuration.providerTokenUpdateSeconds = 0
             let simulator = try await VendorSimulator.start(configuration: configuration)
             let control = "http://127.0.0.1:\(simulator.httpPort)"
             for text in fault { try await Self.set(text, at: control) }
-            FileHandle.standardOutput.write(Data((greeting(simulator, control: control) + "\n").utf8))
+            say(greeting(simulator, control: control))
+            var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+                .init(service: Closing("vendor simulator") { try? await simulator.shutdown() })  // it ends anyway
+            ]
+            if untilInputEnds {
+                services.append(.init(service: Lifeline(), successTerminationBehavior: .gracefullyShutdownGroup))
+            }
             let group = ServiceGroup(
                 configuration: .init(
-                    services: [Closing("vendor simulator") { try? await simulator.shutdown() }],  // it ends anyway
-                    gracefulShutdownSignals: [.sigterm, .sigint], logger: .init(label: "vendors")))
+                    services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: .init(label: "vendors")))
             try await group.run()
         }
 
@@ -68,7 +88,7 @@ struct VendorsCommand: AsyncParsableCommand {
                 let body = try JSONValue(parsing: Array(fault.utf8))
                 _ = try await GatewayAPI(control).call(.post, ["faults"], body: body)
             } catch let problem as GatewayProblem {
-                throw ValidationError("fault \(fault): \(problem.detail)")
+                throw ValidationError("fault \(fault): \(FaultText.of(problem)).")
             } catch is JSONFault {
                 throw ValidationError("fault \(fault) is not JSON.")
             }
