@@ -23,6 +23,7 @@ public final class FallbackPlanner: Sendable {
     private let signal = WakeSignal()
     private let events = Mutex<[Event]>([])
     private let start = ContinuousClock.now
+    private let startedAt: Milliseconds
 
     /// Beyond this many undecided entries the planner stops reading: the log keeps them.
     private static let openEntriesMax = 1_000_000
@@ -41,6 +42,7 @@ public final class FallbackPlanner: Sendable {
         self.clock = clock
         self.logger = logger
         self.jobsMade = jobsMade
+        startedAt = clock.now
         feed.listen { [signal] in signal.wake() }
         presence.onDisconnect { [weak self] gone in self?.post(.disconnected(gone)) }
     }
@@ -67,12 +69,14 @@ public final class FallbackPlanner: Sendable {
     public func run() async {
         var tracker = DeliveryTracker(mark: progress.current.decided, now: tick)
         var undecided: [DeliveryTracker.Due] = []
+        // Devices that have gone: their jobs that wait for a late acknowledgement are due.
+        var late: [DeviceKey] = []
         // Ids of devices that wait while presence is in doubt: they are looked at again when it ends.
         var doubtful: [DeviceKey: String] = [:]
         while !Task.isCancelled {
             do {
                 // What has arrived is looked at before deadlines fire.
-                undecided += await handleEvents(&tracker, doubtful: &doubtful)
+                undecided += await handleEvents(&tracker, doubtful: &doubtful, late: &late)
                 let hasMore = try await readEntries(&tracker, due: &undecided, doubtful: &doubtful)
                 undecided += tracker.turned(to: tick)
                 while !undecided.isEmpty {
@@ -81,6 +85,9 @@ public final class FallbackPlanner: Sendable {
                     undecided.removeFirst(page.count)
                     tracker.decided(page)
                 }
+                // After the decisions, so that jobs made just now are among them.
+                if try await store.hasten(late, at: clock.now) { jobsMade() }
+                late.removeAll()
                 progress.decided(tracker.mark)
                 if hasMore { continue }
             } catch {
@@ -103,7 +110,7 @@ public final class FallbackPlanner: Sendable {
     }
 
     private func handleEvents(
-        _ tracker: inout DeliveryTracker, doubtful: inout [DeviceKey: String]
+        _ tracker: inout DeliveryTracker, doubtful: inout [DeviceKey: String], late: inout [DeviceKey]
     ) async -> [DeliveryTracker.Due] {
         let arrived = events.withLock { events in
             defer { events.removeAll(keepingCapacity: true) }
@@ -122,8 +129,7 @@ public final class FallbackPlanner: Sendable {
                     due += tracker.disconnected(identity.key, account: identity.account.key)
                     keys.append(identity.key)
                 }
-                // Failing that, the job is due at its own time.
-                if (try? await store.hasten(keys, at: clock.now)) == true { jobsMade() }
+                late += keys
             case .doubtEnded:
                 let waiting = doubtful
                 doubtful.removeAll()
@@ -176,16 +182,19 @@ public final class FallbackPlanner: Sendable {
                 // A place on disk instead of one in memory: the job asks for the acknowledgement again when it is due.
                 due.append(.init(device: device.key, notBefore: message.serverTime + allowed.milliseconds))
             } else {
-                waiting.append(.init(device: device.key, deadline: deadline(message.serverTime + allowed.milliseconds)))
+                waiting.append(.init(device: device.key, deadline: deadline(of: message, allowed: allowed)))
                 if presence.isInDoubt { doubtful[device.key] = device.deviceID }
             }
         }
         return tracker.archived(entry, waiting: waiting, due: due)
     }
 
-    /// The tick at which this calendar time is over, measured from now on.
-    private func deadline(_ end: Milliseconds) -> DeliveryTracker.Tick {
-        tick + (max(0, end - clock.now) * DeliveryTracker.ticksPerSecond + 999) / 1000
+    /// The tick at which this calendar time is over, measured from now on. What was archived before this gateway
+    /// started gets its whole time again: its devices have to come back first.
+    private func deadline(of message: ArchivedMessage, allowed: Duration) -> DeliveryTracker.Tick {
+        let began = max(message.serverTime, min(startedAt, clock.now))
+        let left = max(0, began + allowed.milliseconds - clock.now)
+        return tick + (left * DeliveryTracker.ticksPerSecond + 999) / 1000
     }
 }
 

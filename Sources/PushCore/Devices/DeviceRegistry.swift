@@ -147,8 +147,19 @@ public struct DeviceRegistry: Sendable {
 
     /// Ends the device: when this returns its credential is dead on HTTP and MQTT and no new push begins.
     public func deregister(_ identity: DeviceIdentity) async throws {
+        try await beginDeregistration(identity)
+        await finishDeregistration(identity)
+    }
+
+    /// The part after which nothing is accepted from the device and nothing is pushed to it. Its session lives on, so
+    /// that a device that asked over MQTT can be told.
+    func beginDeregistration(_ identity: DeviceIdentity) async throws {
         _ = try await devices.deregister(identity.key, at: clock.now)
         await changes.devicesChanged()
+    }
+
+    /// Closes the session of a device whose deregistration has begun.
+    func finishDeregistration(_ identity: DeviceIdentity) async {
         await changes.devicesEnded([identity.deviceID])
     }
 

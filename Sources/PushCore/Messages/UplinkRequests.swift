@@ -33,10 +33,18 @@ public struct UplinkRequests: Sendable {
         }
     }
 
-    /// Runs a request. The reply is nil when the request asked for none.
+    /// What to send back, and what remains to be done when it has been sent.
+    public struct Reply: Sendable {
+        /// nil when the request asked for no reply.
+        public let payload: [UInt8]?
+        /// Ends the session of a device that has just deregistered itself: its reply goes out first.
+        public let afterwards: (@Sendable () async -> Void)?
+    }
+
+    /// Runs a request.
     ///
     /// - Parameter isCorrelated: the client gave MQTT 5 correlation data and so wants a reply without a `requestId`.
-    public func reply(to request: Request, isCorrelated: Bool) async -> [UInt8]? {
+    public func reply(to request: Request, isCorrelated: Bool) async -> Reply {
         var requestID: RawJSON?
         // Garbage is answered although it asks for nothing, so that whoever writes a client sees what is wrong.
         var wantsReply = true
@@ -44,16 +52,23 @@ public struct UplinkRequests: Sendable {
             let body = try Self.body(of: request.payload)
             requestID = body.object?["requestId"]
             wantsReply = requestID != nil || isCorrelated
-            let result = try await run(request.operation, body, deviceID: request.deviceID)
-            guard wantsReply else { return nil }
-            return Self.envelope(requestID, request.operation) { writer in
+            let device = try await authenticator.device(id: request.deviceID)
+            let result = try await run(request.operation, body, as: device)
+            var afterwards: (@Sendable () async -> Void)?
+            if request.operation == "deregister" {
+                afterwards = { [registry] in await registry.finishDeregistration(device) }
+            }
+            guard wantsReply else { return Reply(payload: nil, afterwards: afterwards) }
+            let payload = Self.envelope(requestID, request.operation) { writer in
                 writer.member("ok", true)
                 writer.member("result", result)
             }
+            return Reply(payload: payload, afterwards: afterwards)
         } catch {
-            guard wantsReply else { return nil }
+            guard wantsReply else { return Reply(payload: nil, afterwards: nil) }
             let refusal = (error as? GatewayError) ?? GatewayError(.internalError, "The gateway failed; ask again.")
-            return Self.refusal(refusal, requestID: requestID, operation: request.operation)
+            return Reply(
+                payload: Self.refusal(refusal, requestID: requestID, operation: request.operation), afterwards: nil)
         }
     }
 
@@ -106,11 +121,10 @@ public struct UplinkRequests: Sendable {
         return body
     }
 
-    private func run(_ operation: String, _ body: RawJSON, deviceID: String) async throws -> RawJSON {
+    private func run(_ operation: String, _ body: RawJSON, as device: DeviceIdentity) async throws -> RawJSON {
         guard body.bytes.count <= limits.requestBytesMax else {
             throw GatewayError(.tooLarge, "The request is larger than \(limits.requestBytesMax) bytes.")
         }
-        let device = try await authenticator.device(id: deviceID)
         switch operation {
         case "send": return try await messaging.send(body, as: .device(device)).json
         case "ack": return try await receipts.acknowledge(body, as: device).json
@@ -122,7 +136,7 @@ public struct UplinkRequests: Sendable {
         case "push": return try await registry.setPush(device, body)
         case "state": return try setState(device, body)
         case "deregister":
-            try await registry.deregister(device)
+            try await registry.beginDeregistration(device)
             return .emptyObject
         default: throw GatewayError(.invalidRequest, "There is no operation \(operation).")
         }

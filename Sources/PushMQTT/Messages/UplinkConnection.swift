@@ -23,6 +23,8 @@ public final class UplinkConnection: Sendable {
     private let logger: Logger
     private let lanes: [Lane]
     private let session = Mutex<MQTTSession?>(nil)
+    /// Every request that was taken has been answered.
+    private let drained = WakeSignal()
     private static let laneCount = 128
 
     public init(
@@ -53,11 +55,13 @@ public final class UplinkConnection: Sendable {
                 }
             }
         }
+        drained.wake()
     }
 
     /// Takes no more requests, finishes those that were taken, disconnects.
     public func stop() async {
         for lane in lanes { lane.input.finish() }
+        await drained.wait(atMost: .seconds(10))
         let session = session.withLock { session in
             defer { session = nil }
             return session
@@ -97,15 +101,22 @@ public final class UplinkConnection: Sendable {
             return
         }
         let isCorrelated = arrival.properties.correlationData != nil || arrival.properties.responseTopic != nil
-        guard let reply = await requests.reply(to: arrival.request, isCorrelated: isCorrelated) else { return }
-        send(reply, to: arrival)
+        let reply = await requests.reply(to: arrival.request, isCorrelated: isCorrelated)
+        if let payload = reply.payload {
+            let taken = WakeSignal()
+            send(payload, to: arrival) { taken.wake() }
+            // What comes afterwards closes the session: the broker has to have the reply first.
+            if reply.afterwards != nil { await taken.wait(atMost: .seconds(2)) }
+        }
+        await reply.afterwards?()
     }
 
-    private func send(_ reply: [UInt8], to arrival: Arrival) {
+    private func send(_ reply: [UInt8], to arrival: Arrival, taken: @escaping @Sendable () -> Void = {}) {
         let properties = MQTTPublishProperties(correlationData: arrival.properties.correlationData)
         do {
             try session.withLock { $0 }?.publish(
-                topic: Topics.reply(deviceID: arrival.request.deviceID), payload: reply, properties: properties)
+                topic: Topics.reply(deviceID: arrival.request.deviceID), payload: reply, properties: properties
+            ) { _ in taken() }
         } catch {
             // The client repeats a request until it has the reply.
             logger.warning("a reply could not be queued", metadata: ["error": "\(error)"])

@@ -38,6 +38,7 @@ struct PushDecisions {
                 isConfigured: { known.lane(app: app, vendor: $0) != nil }, canSendSilently: \.canSendSilently, now: now)
             switch verdict {
             case .nothing: continue
+            case .skip(.noToken): try insertSkipped(candidate, try hasDeadToken(device.key) ? .tokenDead : .noToken)
             case .skip(let reason): try insertSkipped(candidate, reason)
             case .push(let token):
                 guard let lane = known.lane(app: app, vendor: token.vendor) else { continue }
@@ -48,6 +49,13 @@ struct PushDecisions {
             }
         }
         return isAnyMade
+    }
+
+    /// A device without a live token had none, or its vendor said that it is dead: two different things to do about.
+    private func hasDeadToken(_ device: DeviceKey) throws -> Bool {
+        try Int.fetchOne(
+            db.cachedStatement(sql: "SELECT 1 FROM push_token WHERE device = ? AND state = 'dead' LIMIT 1"),
+            arguments: [device.rawValue]) != nil
     }
 
     /// `push.ttl` 0 asks for one try now: time enough for that one.

@@ -66,6 +66,13 @@ extension Storage: DeliveryStore {
 
     public func hasten(_ devices: [DeviceKey], at now: Milliseconds) async throws -> Bool {
         guard !devices.isEmpty else { return false }
+        // Nearly every disconnect finds nothing: a read is cheaper than a synced transaction.
+        let waiting = try await file.read { db in
+            let statement = try db.cachedStatement(
+                sql: "SELECT 1 FROM push WHERE device = ? AND state = 'waiting' AND not_before > ? LIMIT 1")
+            return try devices.filter { try Int.fetchOne(statement, arguments: [$0.rawValue, now]) != nil }
+        }
+        guard !waiting.isEmpty else { return false }
         return try await commits.run { writer in
             let statement = try writer.db.cachedStatement(
                 sql: """
@@ -73,7 +80,7 @@ extension Storage: DeliveryStore {
                     WHERE device = ?2 AND state = 'waiting' AND attempts = 0 AND is_leased = 0 AND not_before > ?1
                     """)
             var changed = 0
-            for device in devices {
+            for device in waiting {
                 try statement.execute(arguments: [now, device.rawValue])
                 changed += writer.db.changesCount
             }
