@@ -3,6 +3,7 @@ import AsyncHTTPClient
 import Foundation
 import Glibc
 import NIOCore
+import NIOSSL
 import PushCore
 import PushGateClient
 import PushMQTT
@@ -48,6 +49,8 @@ enum FaultText {
         case let fault as BrokerFault: fault.description
         case let error as HTTPClientError: unreachable(error.shortDescription)
         case let error as IOError: unreachable(String(cString: strerror(error.errnoCode)))
+        case NIOSSLError.handshakeFailed, is NIOSSLExtraError:
+            "no TLS connection to the gateway (its certificate is not trusted, or for another name): see --ca-file"
         case let error as CocoaError:
             ((error.userInfo[NSFilePathErrorKey] as? String).map { "\($0): " } ?? "") + error.localizedDescription
         default: "\(error)"
@@ -57,13 +60,4 @@ enum FaultText {
     private static func unreachable(_ reason: String) -> String {
         "the gateway cannot be reached (\(reason)): is it running, and is --url right?"
     }
-}
-
-/// The HTTP client of commands: where nobody listens it says so at once instead of trying for ten seconds.
-enum CommandLineClient {
-    static let shared: HTTPClient = {
-        var configuration = HTTPClient.Configuration()
-        configuration.connectionPool.retryConnectionEstablishment = false
-        return HTTPClient(configuration: configuration)
-    }()
 }

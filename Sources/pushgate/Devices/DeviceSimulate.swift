@@ -60,7 +60,7 @@ struct DeviceSimulate: AsyncParsableCommand {
     var ack = Acknowledging.auto
     @Option(name: .customLong("protocol"), help: "MQTT 3 (3.1.1) or 5.")
     var protocolVersion = 5
-    @Option(help: "PEM file with the certificates to trust on MQTT over TLS. (default: the system's)")
+    @Option(help: "PEM bundle with the certificates to trust, for https and MQTT over TLS (PUSHGATE_CA_FILE).")
     var caFile: String?
     @Flag(help: "Only what comes from now on, not what the account has already.")
     var onlyNew = false
@@ -89,8 +89,10 @@ struct DeviceSimulate: AsyncParsableCommand {
         try await reportingFaults {
             let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
             let environment = ProcessInfo.processInfo.environment
+            let trusted = caFile ?? environment["PUSHGATE_CA_FILE"]
             let api = GatewayAPI(
-                url ?? environment["PUSHGATE_URL"] ?? "http://127.0.0.1:8080", client: CommandLineClient.shared)
+                url ?? environment["PUSHGATE_URL"] ?? "http://127.0.0.1:8080",
+                client: CommandLineClient.trusting(trusted))
             let app = try registeringApp(environment)
             let report = DeviceReport(isJSON: json, isQuiet: quiet)
             let loop = try ClientLoop()
@@ -173,7 +175,7 @@ struct DeviceSimulate: AsyncParsableCommand {
         options.protocolVersion = protocolVersion == 3 ? .mqtt3_1_1 : .mqtt5
         options.acknowledgement = ack == .auto ? .automatic : .never
         options.startsAtHead = onlyNew
-        options.caFile = caFile
+        options.caFile = caFile ?? ProcessInfo.processInfo.environment["PUSHGATE_CA_FILE"]
         options.renewCredential = { try await api.authorized(by: .bearer($0.value)).newCredential() }
         let device = DeviceClient(session, loop: loop, options: options) { _, event in report.event(event, at: userID) }
         try device.connect()

@@ -150,7 +150,9 @@ struct Gateway: Sendable {
         if let broker { services.append(broker) }
         services += [
             Closing("downlink") { await downlink.stop() },
-            Worker("presence", { await presenceLine.run() }, stop: { await presenceLine.stop() }),
+            Closing("presence line") { await presenceLine.stop() },
+            // Cancelled, for it may be waiting out the doubt of a start.
+            Worker("presence") { await presenceLine.run() },
             Worker("push queue") {
                 do {
                     try await storage.releaseLeases(at: clock.now)
