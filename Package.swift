@@ -80,11 +80,14 @@ let package = Package(
         .target(name: "PushCore", dependencies: ["PushCredentials", crypto, deque, logging]),
 
         // The edges.
-        .target(name: "PushStorage", dependencies: ["PushCore", "Migrations", crypto, deque, grdb, grdbSQLite, logging]),
+        .target(
+            name: "PushStorage",
+            dependencies: ["PushCore", "PushCredentials", "Migrations", crypto, deque, grdb, grdbSQLite, logging]),
         .target(
             name: "PushHTTP",
             dependencies: [
-                "PushCore", "PushCredentials", hummingbird, hummingbirdCore, hummingbirdTLS, httpTypes, logging, nioCore,
+                "PushCore", "PushCredentials", hummingbird, hummingbirdCore, hummingbirdTLS, httpTypes, logging,
+                nioCore,
                 nioSSL,
             ]),
         .target(
@@ -96,7 +99,8 @@ let package = Package(
         .target(
             name: "PushVendors",
             dependencies: [
-                "PushCore", asyncHTTPClient, crypto, cryptoExtras, logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL,
+                "PushCore", asyncHTTPClient, crypto, cryptoExtras, logging, nioCore, nioHTTP1, nioHTTP2, nioPosix,
+                nioSSL,
             ]),
 
         // Who may do what at the broker: the rules of the plugin, without the broker. A target of its own because
@@ -117,11 +121,12 @@ let package = Package(
             ]),
 
         // What lives on the other side of the wire.
-        .target(name: "PushGateClient", dependencies: ["MosquittoClient", asyncHTTPClient, nioCore, nioFoundation]),
+        .target(name: "PushGateClient", dependencies: ["MosquittoClient", asyncHTTPClient, nioCore]),
         .target(
             name: "PushSimulators",
             dependencies: [
-                "PushGateClient", crypto, cryptoExtras, deque, logging, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK, nioSSL,
+                "PushGateClient", crypto, cryptoExtras, deque, logging, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK,
+                nioSSL,
                 swiftASN1, x509,
             ]),
 
@@ -142,7 +147,8 @@ let package = Package(
             dependencies: ["BrokerPolicy", "BrokerControl", "PushCredentials", crypto]),
         .testTarget(name: "MosquittoClientTests", dependencies: ["MosquittoClient", "PushTestSupport"]),
         .testTarget(name: "PushCoreTests", dependencies: ["PushCore", "PushTestSupport"]),
-        .testTarget(name: "PushStorageTests", dependencies: ["PushCore", "PushStorage", "PushTestSupport", grdb, logging]),
+        .testTarget(
+            name: "PushStorageTests", dependencies: ["PushCore", "PushStorage", "PushTestSupport", grdb, logging]),
         .testTarget(
             name: "PushHTTPTests",
             dependencies: [
@@ -152,7 +158,8 @@ let package = Package(
         .testTarget(
             name: "PushMQTTTests",
             dependencies: [
-                "PushCore", "PushMQTT", "BrokerControl", "PushCredentials", "MosquittoClient", "PushTestSupport", logging,
+                "PushCore", "PushMQTT", "BrokerControl", "PushCredentials", "MosquittoClient", "PushTestSupport",
+                logging,
                 serviceLifecycle,
             ]),
         .testTarget(
@@ -175,7 +182,9 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "PushCore", "PushGateClient", "PushSimulators", "PushTestSupport", "MosquittoClient", asyncHTTPClient,
+                "PushCredentials", "PushGateClient", "PushSimulators", "MosquittoClient", asyncHTTPClient, crypto,
+                nioCore,
+                nioSSL, swiftASN1, x509,
             ]),
     ]
 )

@@ -37,3 +37,4 @@ CREATE TABLE audit (
     action  TEXT    NOT NULL,
     subject TEXT    NOT NULL
 ) STRICT;
+CREATE INDEX audit_of_subject ON audit (subject, at);

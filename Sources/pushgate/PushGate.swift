@@ -17,7 +17,7 @@ struct PushGate: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             Demo.self, Serve.self, TenantCommand.self, AppCommand.self, DeviceCommand.self, Send.self, Trace.self,
-            VendorsCommand.self, Migrate.self,
+            VendorsCommand.self, Migrate.self, Bench.self,
         ])
 }
 

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import PushCore
+import PushCredentials
 import PushHTTP
 import PushTestSupport
 import Testing
@@ -234,6 +235,18 @@ import Testing
             #expect(try await call(.get, "/v1/settings/push/pager", bearer: app).status == 404)
             #expect(try await call(.delete, "/v1/settings/push/apns", bearer: app).status == 204)
             #expect(try await call(.get, "/v1/settings/push/apns", bearer: app).json?["configured"]?.bool == false)
+        }
+    }
+
+    @Test func `a user signature from the end of time is an answer, not the end of the gateway`() async throws {
+        let fixture = try await Fixture()
+        let apps = try fixture.administration.apps(tenantNo: nil).object?["items"]?.array
+        let sdkAppID = try #require(apps?.first?.object?["sdkAppId"]?.integer)
+        let signature = try UserSignature.makeUserSig(
+            sdkAppID: sdkAppID, userID: "bob", key: fixture.signingKey, issuedAt: .max - 10, lifetime: 5)
+        try await fixture.withClient { call in
+            let reply = try await call(.post, "/v1/devices", #"{"uniqueCode":"late","osType":2}"#, bearer: signature)
+            #expect([201, 401].contains(reply.status))
         }
     }
 }

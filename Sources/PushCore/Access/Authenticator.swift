@@ -10,7 +10,7 @@ public final class Authenticator: Sendable {
     private let instance: String
     private let clock: WallClock
     /// Device credentials whose signature was checked once: a verification costs 50 µs, a look-up less than one.
-    private let verified = VerifiedTokens<DeviceCredential>(countMax: 100_000)
+    private let verified = VerifiedTokens<DeviceCredential>(countMax: 20_000)
     private let verifiedAccess = VerifiedTokens<AccessToken>(countMax: 10_000)
 
     public init(
@@ -175,11 +175,17 @@ public final class Authenticator: Sendable {
             }
             guard let app, let tenant = enabledTenant(of: app) else { throw .unknownKey }
             let user = try UserSignature.verify(signature, key: app.signingKey, now: clock.now / 1000)
-            return (app, tenant, user.userID, user.issuedAt.map { $0 * 1000 })
+            return (app, tenant, user.userID, user.issuedAt.map(Self.milliseconds))
         } catch {
             if error == .expired { throw GatewayError(.tokenExpired, "The user signature is past its exp.") }
             throw GatewayError(.unauthenticated, "The user signature is not valid.")
         }
+    }
+
+    /// The signer chose the number: it may be any.
+    private static func milliseconds(seconds: Int64) -> Milliseconds {
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1000)
+        return overflow ? (seconds < 0 ? .min : .max) : product
     }
 
     private func enabledTenant(of app: App) -> Tenant? {

@@ -162,6 +162,10 @@ public protocol DeliveryStore: Sendable {
     /// nothing. Returns whether any job was made.
     func decide(_ candidates: [FallbackCandidate], at now: Milliseconds) async throws -> Bool
 
+    /// Devices have disconnected: their jobs that only wait for a late acknowledgement are due now. Returns whether
+    /// there were any.
+    func hasten(_ devices: [DeviceKey], at now: Milliseconds) async throws -> Bool
+
     /// Takes due jobs of one lane and leases them: nobody else gets them before `leaseUntil`, a crash frees them then.
     func claimJobs(lane: Int64, limit: Int, now: Milliseconds, leaseUntil: Milliseconds) async throws -> [PushJob]
     /// At start: leases of the process that is gone are free at once.

@@ -91,7 +91,7 @@ struct DeliveryTracker {
                 window.settle(entries[index].position)
             }
         }
-        keep(entries, account: account)
+        keep(&entries, account: account)
     }
 
     /// The device's connection is closed: what it has not acknowledged is due.
@@ -118,7 +118,7 @@ struct DeliveryTracker {
             }
             entries[index].devices.removeAll(where: isDue)
         }
-        keep(entries, account: account)
+        keep(&entries, account: account)
         return found
     }
 
@@ -142,9 +142,8 @@ struct DeliveryTracker {
 
     private mutating func take(_ slot: Slot) -> Due? {
         guard var entries = pending.removeValue(forKey: slot.account) else { return nil }
-        defer { keep(entries, account: slot.account) }
-        guard let index = entries.firstIndex(where: { $0.position >= slot.position }),
-            entries[index].position == slot.position,
+        defer { keep(&entries, account: slot.account) }
+        guard let index = Self.index(of: slot.position, in: entries),
             let found = entries[index].devices.firstIndex(of: slot.device)
         else { return nil }
         entries[index].devices.remove(at: found)
@@ -158,8 +157,18 @@ struct DeliveryTracker {
         for one in due { window.settle(one.position) }
     }
 
-    private mutating func keep(_ entries: Deque<Pending>, account: AccountKey) {
-        var entries = entries
+    /// Entries of an account stand in the order of positions. There may be many when nobody acknowledges.
+    private static func index(of position: Int64, in entries: Deque<Pending>) -> Int? {
+        var (low, high) = (entries.startIndex, entries.endIndex)
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].position < position { low = middle + 1 } else { high = middle }
+        }
+        return low < entries.endIndex && entries[low].position == position ? low : nil
+    }
+
+    /// `inout`, so that taking off the front does not copy the rest.
+    private mutating func keep(_ entries: inout Deque<Pending>, account: AccountKey) {
         while let first = entries.first, first.devices.isEmpty { entries.removeFirst() }
         if !entries.isEmpty { pending[account] = entries }
     }

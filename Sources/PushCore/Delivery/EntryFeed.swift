@@ -82,8 +82,9 @@ public final class EntryFeed: Sendable {
                 count += state.batches[start].entries.count
                 start += 1
             }
-            // A reader that stopped inside a batch (it never does) would see it again through the log.
-            return found.isEmpty ? .behind : .batches(found)
+            // A page of the log may end inside a batch: the rest of that one is in the log only.
+            guard found.first?.entries.first?.position == position + 1 else { return .behind }
+            return .batches(found)
         }
     }
 }

@@ -115,11 +115,15 @@ public final class FallbackPlanner: Sendable {
             case .acknowledged(let device, let account, let seq):
                 tracker.acknowledged(device, account: account, seq: seq)
             case .disconnected(let gone):
+                var keys: [DeviceKey] = []
                 for deviceID in gone {
                     // Not known any more, or not to be read just now: the deadline decides.
                     guard case .active(let identity) = try? await devices.lookUp(deviceID: deviceID) else { continue }
                     due += tracker.disconnected(identity.key, account: identity.account.key)
+                    keys.append(identity.key)
                 }
+                // Failing that, the job is due at its own time.
+                if (try? await store.hasten(keys, at: clock.now)) == true { jobsMade() }
             case .doubtEnded:
                 let waiting = doubtful
                 doubtful.removeAll()

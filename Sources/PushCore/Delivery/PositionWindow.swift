@@ -14,9 +14,13 @@ struct PositionWindow {
     /// The last position that was added.
     var last: Int64 { mark + Int64(open.count) }
 
-    /// Adds the next position with `count` things to wait for.
+    /// Adds the next position with `count` things to wait for. A position that was there before is left alone; one
+    /// that the log skipped waits for nothing.
     mutating func append(_ position: Int64, waitingFor count: Int) {
-        precondition(position == last + 1, "positions follow each other: \(position) after \(last)")
+        guard position > last else { return }
+        while position > last + 1 {
+            if open.isEmpty { mark += 1 } else { open.append(0) }
+        }
         if count == 0, open.isEmpty {
             mark = position
         } else {

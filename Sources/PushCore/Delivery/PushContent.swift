@@ -1,9 +1,9 @@
 /// Builds what a person sees from the message, the sender's `push` options and the built-in template.
 enum PushContent {
-    /// Seconds a push may live, counted from `serverTime`: the shorter of the message's and the push's own time.
+    /// Seconds a push may live, counted from `serverTime`: the shorter of the message's and the push's own time, as
+    /// far as they are given.
     static func lifeSeconds(of message: ArchivedMessage, limits: Limits) -> Int64 {
-        let own = message.push.timeToLiveSeconds ?? limits.pushLifeDefaultSeconds
-        return min(message.timeToLiveSeconds ?? own, own)
+        message.pushLifeSeconds ?? limits.pushLifeDefaultSeconds
     }
 
     /// When the last try may begin; nil where `push.ttl` is 0, which asks for exactly one try.

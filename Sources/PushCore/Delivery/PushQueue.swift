@@ -25,9 +25,15 @@ public final class PushQueue: Sendable {
 
     private struct State {
         var lanes: [Int64: Lane] = [:]
-        /// Grows with every change of devices: what was read before it must be read again.
+        /// Grows with the changes of devices that had to wait for pushes in preparation.
         var generation: UInt64 = 0
+        /// Pushes that are being read from disk and have not begun, counted by the generation they started in.
+        var preparing: [UInt64: Int] = [:]
+        /// Changes of devices that wait until everything older than their generation has begun.
+        var settling: [(generation: UInt64, waiter: CheckedContinuation<Void, Never>)] = []
         var underWay = 0
+        /// When a lane without a sender last made the settings be read again.
+        var healedAt: ContinuousClock.Instant?
     }
 
     private let store: any DeliveryStore
@@ -39,6 +45,8 @@ public final class PushQueue: Sendable {
     private let logger: Logger
     private let signal = WakeSignal()
     private let state = Mutex(State())
+    /// The last reading of the settings: they come one after the other, or an older one would close a newer one's lane.
+    private let reading = Mutex<Task<Void, any Error>?>(nil)
 
     /// A claimed job is nobody else's for this long; a crash frees it then, a start at once.
     private static let leaseMilliseconds: Milliseconds = 60_000
@@ -60,13 +68,58 @@ public final class PushQueue: Sendable {
     /// There are new jobs.
     public func wake() { signal.wake() }
 
-    /// Devices have changed on disk: a push that was prepared before this is prepared anew.
-    public func devicesChanged() { state.withLock { $0.generation += 1 } }
+    /// Devices have changed on disk. Returns when every push that may have been read before has begun or was given up:
+    /// from then on no request begins on what was true before. Pushes never have to be read again for it, so that any
+    /// number of changes does not hold them up.
+    public func devicesChanged() async {
+        await withCheckedContinuation { waiter in
+            let isClear = state.withLock { state in
+                if state.preparing.isEmpty { return true }
+                state.generation += 1
+                state.settling.append((state.generation, waiter))
+                return false
+            }
+            if isClear { waiter.resume() }
+        }
+    }
+
+    private func beginPreparing() -> UInt64 {
+        state.withLock { state in
+            state.preparing[state.generation, default: 0] += 1
+            return state.generation
+        }
+    }
+
+    private func endPreparing(_ generation: UInt64) {
+        let settled = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+            let left = (state.preparing[generation] ?? 1) - 1
+            state.preparing[generation] = left > 0 ? left : nil
+            guard left <= 0, !state.settling.isEmpty else { return [] }
+            let oldest = state.preparing.keys.min() ?? .max
+            let settled = state.settling.filter { $0.generation <= oldest }.map(\.waiter)
+            state.settling.removeAll { $0.generation <= oldest }
+            return settled
+        }
+        for waiter in settled { waiter.resume() }
+    }
 
     // MARK: Credentials
 
     /// Reads the vendors' settings. Called at start and after each change; a changed credential is a new lane.
     public func reloadSettings() async throws {
+        let mine = reading.withLock { last in
+            let before = last
+            let mine = Task {
+                _ = await before?.result
+                try await self.readSettings()
+            }
+            last = mine
+            return mine
+        }
+        try await mine.value
+    }
+
+    private func readSettings() async throws {
         let all = try await store.vendorSettings()
         var closing: [any VendorSender] = []
         for settings in all where state.withLock({ $0.lanes[settings.lane] }) == nil {
@@ -102,6 +155,8 @@ public final class PushQueue: Sendable {
             var pause = Duration.seconds(1)
             do {
                 pause = try await startDueJobs()
+            } catch is CancellationError {
+                break
             } catch {
                 logger.warning("push jobs could not be read", metadata: ["error": "\(error)"])
             }
@@ -114,16 +169,18 @@ public final class PushQueue: Sendable {
     private func startDueJobs() async throws -> Duration {
         let now = clock.now
         var nextDue = now + 1000
+        var isAnyUnknown = false
         for (lane, due) in try await store.lanesWithJobs() {
             guard due <= now else {
                 nextDue = min(nextDue, due)
                 continue
             }
-            let room = state.withLock { state -> Int in
-                guard let known = state.lanes[lane] else { return 0 }
+            let room = state.withLock { state -> Int? in
+                guard let known = state.lanes[lane] else { return nil }
                 return min(known.capacity(now: now), limits.pushJobsInMemoryMax - state.underWay)
             }
-            guard room > 0 else { continue }
+            isAnyUnknown = isAnyUnknown || room == nil
+            guard let room, room > 0 else { continue }
             let jobs = try await store.claimJobs(
                 lane: lane, limit: room, now: now, leaseUntil: now + Self.leaseMilliseconds)
             for job in jobs {
@@ -139,7 +196,16 @@ public final class PushQueue: Sendable {
             }
             if jobs.count == room { signal.wake() }
         }
+        if isAnyUnknown { try await heal() }
         return .milliseconds(max(1, nextDue - now))
+    }
+
+    /// Jobs wait on a lane without a sender: its settings could not be read before, or not be used.
+    private func heal() async throws {
+        let isDue = state.withLock { $0.healedAt.map { .now - $0 > .milliseconds(Self.probeMilliseconds) } ?? true }
+        guard isDue else { return }
+        try await reloadSettings()
+        state.withLock { $0.healedAt = .now }
     }
 
     private func begin(_ lane: Int64) -> (any VendorSender)? {
@@ -179,37 +245,70 @@ public final class PushQueue: Sendable {
 
     private func process(_ job: PushJob, with sender: any VendorSender) async {
         do {
-            let change = try await change(for: job, with: sender)
-            try await store.change([(job, change)], at: clock.now)
+            await record(try await change(for: job, with: sender), of: job)
         } catch {
-            // The job stays leased on disk and comes back when the lease ends.
+            // Nothing went out. The job stays leased on disk and comes back when the lease ends.
             logger.warning("a push job was put off", metadata: ["job": "\(job.key)", "error": "\(error)"])
         }
     }
 
-    private func change(for job: PushJob, with sender: any VendorSender) async throws -> PushJobChange {
+    private static let recordingPause: Duration = .milliseconds(100)
+
+    /// Writes down how a job ended. A busy store is asked again: an answer that is not written down would let the push
+    /// go out a second time when its lease ends.
+    private func record(_ change: PushJobChange, of job: PushJob) async {
+        let deadline = ContinuousClock.now + .milliseconds(Self.leaseMilliseconds / 2)
         while true {
-            let generation = state.withLock { $0.generation }
-            guard let subject = try await store.subject(of: job) else { return .skipped(.cancelled) }
-            let now = clock.now
-            let verdict = FallbackRule.verdict(
-                message: subject.message, device: subject.device, isAcknowledged: subject.isAcknowledged,
-                isConfigured: { _ in true }, canSendSilently: { _ in sender.canSendSilently }, now: now)
-            switch verdict {
-            case .nothing: return .skipped(.acknowledged)
-            case .skip(let reason): return .skipped(reason)
-            case .push: break
+            do {
+                return try await store.change([(job, change)], at: clock.now)
+            } catch {
+                guard ContinuousClock.now < deadline else {
+                    logger.error(
+                        "the outcome of a push could not be written down",
+                        metadata: ["job": "\(job.key)", "error": "\(error)"])
+                    return
+                }
+                try? await Task.sleep(for: Self.recordingPause)  // throws on cancellation only, and nobody cancels
             }
-            guard let token = subject.token else { return .skipped(.noToken) }
-            let expiry = PushContent.expiresAt(subject.message, limits: limits)
-            if let expiry, now >= expiry { return .skipped(.expired) }
-            let push = PushContent.push(subject, token: token, limits: limits, now: now)
-            // From here on the request has begun. If a device changed since it was read, it is read again: after the
-            // answer to a deregistration no new vendor request begins for it.
-            guard state.withLock({ $0.generation == generation }) else { continue }
-            let answer = await sender.send(push)
-            return outcome(of: answer, job: job, token: token, expiry: expiry)
         }
+    }
+
+    private enum Preparation {
+        case push(VendorPush, token: PushToken, expiry: Milliseconds?)
+        case change(PushJobChange)
+    }
+
+    private func change(for job: PushJob, with sender: any VendorSender) async throws -> PushJobChange {
+        switch try await prepare(job, for: sender) {
+        case .change(let change): return change
+        case .push(let push, let token, let expiry):
+            return outcome(of: await sender.send(push), job: job, token: token, expiry: expiry)
+        }
+    }
+
+    /// Reads what the push is made of. When this returns the request has begun, as far as changes of devices go: after
+    /// the answer to a deregistration no new vendor request begins for it.
+    private func prepare(_ job: PushJob, for sender: any VendorSender) async throws -> Preparation {
+        let generation = beginPreparing()
+        defer { endPreparing(generation) }
+        guard let subject = try await store.subject(of: job) else { return .change(.skipped(.cancelled)) }
+        let now = clock.now
+        let verdict = FallbackRule.verdict(
+            message: subject.message, device: subject.device, isAcknowledged: subject.isAcknowledged,
+            isConfigured: { _ in true }, canSendSilently: { _ in sender.canSendSilently }, now: now)
+        switch verdict {
+        case .nothing: return .change(.skipped(.acknowledged))
+        case .skip(let reason): return .change(.skipped(reason))
+        case .push: break
+        }
+        guard let token = subject.token else { return .change(.skipped(.noToken)) }
+        // The device changed its tokens after the job was claimed: it is another vendor's job now, and this one must
+        // neither see the token nor call it dead.
+        guard token.vendor == sender.vendor else { return .change(.released(at: now)) }
+        let expiry = PushContent.expiresAt(subject.message, limits: limits)
+        if let expiry, now >= expiry { return .change(.skipped(.expired)) }
+        let push = PushContent.push(subject, token: token, limits: limits, now: now)
+        return .push(push, token: token, expiry: expiry)
     }
 
     private func outcome(

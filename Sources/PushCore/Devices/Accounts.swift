@@ -41,7 +41,8 @@ public struct Accounts: Sendable {
                         writer.member("deviceId", device.deviceID)
                         writer.member("osType", device.osType.rawValue)
                         writer.member("status", device.status.rawValue)
-                        writer.member("online", device.status == .active && presence.isConnected(device.deviceID))
+                        writer.member(
+                            "online", device.status == .active && presence.connectedSince(device.deviceID) != nil)
                         writer.member("pushVendor", ifPresent: device.tokens.first?.vendor.rawValue)
                         writer.member("lastSeenAt", device.lastSeenAt)
                         writer.member("deregisteredAt", ifPresent: device.endedAt)

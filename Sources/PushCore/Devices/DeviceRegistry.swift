@@ -18,7 +18,7 @@ public struct BrokerAddress: Sendable {
 /// What must happen outside the store when devices change, before the answer is given.
 public protocol DeviceChanges: Sendable {
     /// Tokens, the push switch or bindings have changed on disk: no vendor request begins on what was read before.
-    func devicesChanged()
+    func devicesChanged() async
     /// From here on the broker refuses these devices and closes their sessions.
     func devicesEnded(_ deviceIDs: [String]) async
 }
@@ -65,7 +65,7 @@ public struct DeviceRegistry: Sendable {
                 tenant: registrant.tenant, app: registrant.app.key, isSigned: signature != nil,
                 signedAt: registrant.signedAt, userID: userID, uniqueCode: uniqueCode, draft: draft),
             at: now)
-        changes.devicesChanged()
+        await changes.devicesChanged()
         if !outcome.endedDevices.isEmpty { await changes.devicesEnded(outcome.endedDevices) }
         let identity = outcome.identity
         let (credential, expiresAt) = try issueCredential(for: identity, now: now)
@@ -131,7 +131,7 @@ public struct DeviceRegistry: Sendable {
     public func update(_ identity: DeviceIdentity, _ body: RawJSON) async throws -> RawJSON {
         let draft = try DeviceDraft(parsing: body, limits: limits)
         let device = try await devices.update(identity.key, draft, at: clock.now)
-        changes.devicesChanged()
+        await changes.devicesChanged()
         return Self.json(of: device, tenantNo: identity.tenant.tenantNo)
     }
 
@@ -148,7 +148,7 @@ public struct DeviceRegistry: Sendable {
     /// Ends the device: when this returns its credential is dead on HTTP and MQTT and no new push begins.
     public func deregister(_ identity: DeviceIdentity) async throws {
         _ = try await devices.deregister(identity.key, at: clock.now)
-        changes.devicesChanged()
+        await changes.devicesChanged()
         await changes.devicesEnded([identity.deviceID])
     }
 

@@ -63,6 +63,10 @@ public struct ArchivedMessage: Sendable {
     /// When the message's life ends; nil when it has no end.
     public var expiresAt: Milliseconds? { timeToLiveSeconds.map { serverTime + $0 * 1000 } }
 
+    /// Seconds from `serverTime` that a push of it may wait, as far as its sender said so: the shorter of `ttl` and
+    /// `push.ttl`.
+    public var pushLifeSeconds: Int64? { [timeToLiveSeconds, push.timeToLiveSeconds].compactMap(\.self).min() }
+
     public func isExpired(at now: Milliseconds) -> Bool { expiresAt.map { now >= $0 } ?? false }
 }
 

@@ -88,8 +88,12 @@ public struct Messaging: Sendable {
 
     /// Everything after a cursor in `seq` order, and an acknowledgement of what is up to it.
     ///
-    /// - Parameter bytesMax: the page ends before it would grow beyond this, but always holds one item.
-    public func sync(_ request: SyncRequest, as device: DeviceIdentity, bytesMax: Int = .max) async throws -> RawJSON {
+    /// - Parameters:
+    ///   - bytesMax: the page ends before it would grow beyond this, but always holds one item.
+    ///   - withBroadcast: over HTTP the broadcast head is always told, over MQTT when it is asked for.
+    public func sync(
+        _ request: SyncRequest, as device: DeviceIdentity, bytesMax: Int = .max, withBroadcast: Bool = true
+    ) async throws -> RawJSON {
         if request.after > 0 { _ = try await receipts.acknowledge(seq: request.after, broadcastSeq: nil, as: device) }
         let page = try await archive.inbox(of: device.account.key, after: request.after, limit: request.limit)
         let now = clock.now
@@ -107,6 +111,7 @@ public struct Messaging: Sendable {
             writer.array("items") { writer in for item in items { writer.raw(RawJSON(archived: item)) } }
             writer.member("head", page.head)
             writer.member("more", last < page.head)
+            guard withBroadcast else { return }
             // No broadcast has been sent yet: the channel exists, its head is 0.
             writer.object("broadcast") { writer in
                 writer.array("items") { _ in }

@@ -115,9 +115,10 @@ public struct UplinkRequests: Sendable {
         case "send": return try await messaging.send(body, as: .device(device)).json
         case "ack": return try await receipts.acknowledge(body, as: device).json
         case "sync":
+            let request = try Messaging.SyncRequest(parsing: body, limits: limits)
             return try await messaging.sync(
-                Messaging.SyncRequest(parsing: body, limits: limits), as: device,
-                bytesMax: limits.mqttPageBytesMax - 1024)
+                request, as: device, bytesMax: limits.mqttPageBytesMax - 1024,
+                withBroadcast: request.broadcastAfter != nil)
         case "push": return try await registry.setPush(device, body)
         case "state": return try setState(device, body)
         case "deregister":

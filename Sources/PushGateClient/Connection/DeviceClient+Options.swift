@@ -2,7 +2,8 @@ import MosquittoClient
 
 extension DeviceClient {
     public enum ProtocolVersion: Sendable, Hashable {
-        case mqtt3_1_1
+        /// MQTT 3.1.1.
+        case mqtt311
         case mqtt5
     }
 

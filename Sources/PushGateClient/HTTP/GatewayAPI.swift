@@ -1,7 +1,6 @@
 import AsyncHTTPClient
 import Foundation
 import NIOCore
-import NIOFoundationCompat
 
 /// The gateway's HTTP API. A value: `authorized(by:)` gives one that carries a credential.
 ///

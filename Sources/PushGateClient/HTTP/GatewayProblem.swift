@@ -17,6 +17,11 @@ public struct GatewayProblem: Error, Sendable, Hashable, CustomStringConvertible
         /// JSON Pointer (RFC 6901).
         public let pointer: String
         public let detail: String
+
+        public init(pointer: String, detail: String) {
+            self.pointer = pointer
+            self.detail = detail
+        }
     }
 
     public init(

@@ -59,8 +59,8 @@ public final class DownlinkConnection: DownlinkPublisher {
         case .acknowledged(let code) where code >= 128: .refused(reasonCode: code)
         case .acknowledged, .written: .taken
         case .refused(let failure):
-            // Too large for the broker: it never will be taken. Everything else is a state of the connection.
-            failure.kind == .packetTooLarge ? .refused(reasonCode: 149) : .lost
+            // The library will not take it, and would not the next time. Sync and the vendor's push still deliver it.
+            .refused(reasonCode: failure.kind == .packetTooLarge ? 149 : 128)
         case .lost: .lost
         }
     }

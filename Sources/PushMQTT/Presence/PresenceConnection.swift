@@ -33,8 +33,14 @@ public final class PresenceConnection: Sendable {
     private let state = Mutex(State())
     private let connects: AsyncStream<Void>
     private let connectInput: AsyncStream<Void>.Continuation
-    private let doubts: AsyncStream<Int>
-    private let doubtInput: AsyncStream<Int>.Continuation
+    private let doubts: AsyncStream<Doubt>
+    private let doubtInput: AsyncStream<Doubt>.Continuation
+
+    /// What the book calls it, and when it may end.
+    private struct Doubt {
+        let number: Int
+        let endsAt: ContinuousClock.Instant
+    }
 
     /// - Parameter doubtEnded: presence is certain again; it must only hand on.
     public init(
@@ -62,11 +68,14 @@ public final class PresenceConnection: Sendable {
             group.addTask { for await _ in self.connects { await self.introduce() } }
             group.addTask {
                 for await doubt in self.doubts {
-                    try? await Task.sleep(for: self.limits.presenceDoubt)  // throws on cancellation only
+                    try? await Task.sleep(until: doubt.endsAt)  // throws on cancellation only
                     if Task.isCancelled { return }
-                    if self.presence.endDoubt(doubt) { self.doubtEnded() }
+                    if self.presence.endDoubt(doubt.number) { self.doubtEnded() }
                 }
             }
+            // A stop ends the first loop; nobody waits for a doubt to end then.
+            await group.next()
+            group.cancelAll()
         }
     }
 
@@ -134,11 +143,15 @@ public final class PresenceConnection: Sendable {
         await command(.snapshot(request: request))
     }
 
+    /// Sends a command and waits until the broker has it, at most two seconds: whoever deregisters a device must not
+    /// wait for a broker that is being restarted, and the list at its next connect says the same.
     private func command(_ command: BrokerCommand) async {
         guard let session = state.withLock({ $0.session }), session.isConnected else { return }
+        let taken = WakeSignal()
         do {
             let payload = try JSONEncoder().encode(command)
-            _ = try await session.publish(topic: BrokerTopic.control, payload: Array(payload))
+            try session.publish(topic: BrokerTopic.control, payload: Array(payload)) { _ in taken.wake() }
+            await taken.wait(atMost: .seconds(2))
         } catch {
             logger.warning("a command did not reach the broker's plugin", metadata: ["error": "\(error)"])
         }
@@ -204,7 +217,7 @@ public final class PresenceConnection: Sendable {
         guard let complete else { return }
         let doubt = presence.snapshot(complete.connections)
         presence.apply(complete.changes)
-        doubtInput.yield(doubt)
+        doubtInput.yield(Doubt(number: doubt, endsAt: .now + limits.presenceDoubt))
     }
 }
 

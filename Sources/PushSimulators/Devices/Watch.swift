@@ -33,7 +33,7 @@ final class Watch<Report: Sendable>: Sendable {
             let ids = state.waiters.filter { $0.value.matches(report) }.keys
             return ids.compactMap { state.waiters.removeValue(forKey: $0)?.continuation }
         }
-        continuations.forEach { $0.resume(returning: report) }
+        for continuation in continuations { continuation.resume(returning: report) }
     }
 
     /// - Throws: ``WaitedTooLong``.

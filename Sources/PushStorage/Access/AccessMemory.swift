@@ -11,6 +11,17 @@ final class AccessMemory: Sendable {
         var apps: [AppKey: App] = [:]
         var appsByID: [String: AppKey] = [:]
         var appsBySDKAppID: [Int64: AppKey] = [:]
+
+        mutating func put(_ tenant: Tenant) {
+            tenants[tenant.key] = tenant
+            tenantsByNo[tenant.tenantNo] = tenant.key
+        }
+
+        mutating func put(_ app: App) {
+            apps[app.key] = app
+            appsByID[app.appID] = app.key
+            appsBySDKAppID[app.sdkAppID] = app.key
+        }
     }
 
     private let state = Mutex(State())
@@ -39,27 +50,18 @@ final class AccessMemory: Sendable {
         }
     }
 
-    func put(_ tenant: Tenant) {
-        state.withLock { state in
-            state.tenants[tenant.key] = tenant
-            state.tenantsByNo[tenant.tenantNo] = tenant.key
-        }
-    }
+    func put(_ tenant: Tenant) { state.withLock { $0.put(tenant) } }
 
-    func put(_ app: App) {
-        state.withLock { state in
-            state.apps[app.key] = app
-            state.appsByID[app.appID] = app.key
-            state.appsBySDKAppID[app.sdkAppID] = app.key
-        }
-    }
+    func put(_ app: App) { state.withLock { $0.put(app) } }
 
     func reload(_ db: Database, secrets: SecretBox) throws {
         let tenants = try AccessRows.tenants(db)
         let apps = try AccessRows.apps(db, secrets: secrets)
-        state.withLock { $0 = State() }
-        for tenant in tenants { put(tenant) }
-        for app in apps { put(app) }
+        var fresh = State()
+        for tenant in tenants { fresh.put(tenant) }
+        for app in apps { fresh.put(app) }
+        // In one step: a request beside it would be told that its tenant is gone and its credential dead.
+        state.withLock { [fresh] in $0 = fresh }
     }
 }
 

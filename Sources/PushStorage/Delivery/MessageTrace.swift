@@ -61,7 +61,11 @@ struct MessageTrace {
         return try devices.map { device in
             let push = try push(of: device[0])
             let acknowledgedAt = try acknowledgement(of: device[0], seq: entry.seq)
-            var all = stages
+            var all = stages.map { stage in
+                // The mark that tells of publishing is up to a second late: what was stored had been published before.
+                guard stage.stage == "published", let at = stage.at, let acknowledgedAt else { return stage }
+                return DeviceTrace.Stage(stage: stage.stage, at: min(at, acknowledgedAt))
+            }
             all += try push.map(pushStages) ?? []
             if let acknowledgedAt { all.append(.init(stage: "acknowledged", at: acknowledgedAt)) }
             // Stages in the order in which they happened; those without a time stay where they are.

@@ -41,9 +41,9 @@ struct PushDecisions {
             case .skip(let reason): try insertSkipped(candidate, reason)
             case .push(let token):
                 guard let lane = known.lane(app: app, vendor: token.vendor) else { continue }
-                let isMade = try insertWaiting(
-                    candidate, token, lane: lane, expiresAt: expiry(of: message, lifeDefaultSeconds: lifeDefaultSeconds)
-                )
+                let expiresAt = expiry(
+                    of: message, notBefore: candidate.notBefore, lifeDefaultSeconds: lifeDefaultSeconds)
+                let isMade = try insertWaiting(candidate, token, lane: lane, expiresAt: expiresAt)
                 isAnyMade = isAnyMade || isMade
             }
         }
@@ -53,11 +53,14 @@ struct PushDecisions {
     /// `push.ttl` 0 asks for one try now: time enough for that one.
     private static let oneTrySeconds: Int64 = 60
 
-    private func expiry(of message: ArchivedMessage, lifeDefaultSeconds: Int64) -> Milliseconds {
-        let wanted = message.push.timeToLiveSeconds
-        let life = message.serverTime + (wanted ?? lifeDefaultSeconds) * 1000
-        let push = wanted == 0 ? now + Self.oneTrySeconds * 1000 : life
-        return min(push, message.expiresAt ?? push)
+    private func expiry(
+        of message: ArchivedMessage, notBefore: Milliseconds?, lifeDefaultSeconds: Int64
+    ) -> Milliseconds {
+        guard message.push.timeToLiveSeconds == 0 else {
+            return message.serverTime + (message.pushLifeSeconds ?? lifeDefaultSeconds) * 1000
+        }
+        let oneTry = max(now, notBefore ?? now) + Self.oneTrySeconds * 1000
+        return min(oneTry, message.expiresAt ?? oneTry)
     }
 
     private func insertSkipped(_ candidate: FallbackCandidate, _ reason: SkipReason) throws {

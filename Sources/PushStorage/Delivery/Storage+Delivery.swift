@@ -64,6 +64,23 @@ extension Storage: DeliveryStore {
         }
     }
 
+    public func hasten(_ devices: [DeviceKey], at now: Milliseconds) async throws -> Bool {
+        guard !devices.isEmpty else { return false }
+        return try await commits.run { writer in
+            let statement = try writer.db.cachedStatement(
+                sql: """
+                    UPDATE push SET not_before = ?1, updated_at = ?1
+                    WHERE device = ?2 AND state = 'waiting' AND attempts = 0 AND is_leased = 0 AND not_before > ?1
+                    """)
+            var changed = 0
+            for device in devices {
+                try statement.execute(arguments: [now, device.rawValue])
+                changed += writer.db.changesCount
+            }
+            return changed > 0
+        }
+    }
+
     public func claimJobs(
         lane: Int64, limit: Int, now: Milliseconds, leaseUntil: Milliseconds
     ) async throws -> [PushJob] {

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import PushCore
+import PushCredentials
 
 /// The registry rules of the contract (section 4) as steps of one transaction: one active row per unique code, one
 /// live place per token, and no waiting push for what has ended.
@@ -54,6 +55,7 @@ struct RegistryRules {
                 guard registration.isSigned else {
                     throw GatewayError(.forbidden, "This uniqueCode belongs to another account.")
                 }
+                try noteMove("code/\(registration.uniqueCode)", tenant: tenant)
                 try end(DeviceKey(rawValue: bound[0]), as: .moved)
                 ended.append(bound[1])
                 touched.deviceIDs.append(bound[1])
@@ -81,6 +83,26 @@ struct RegistryRules {
         return Registered(
             key: key, deviceID: deviceID, account: account, isNew: isNew, ended: ended, head: head, broadcastHead: 0,
             touched: touched)
+    }
+
+    private static let movesPerHourMax = 5
+    private static let hour: Milliseconds = 3_600_000
+
+    /// Writes the move of a code or token to another account into the audit trail. Throws `rate_limited` when it has
+    /// moved too often within the hour: nobody changes hands that fast, but a leaked signing key does.
+    private func noteMove(_ what: String, tenant: TenantKey) throws {
+        let subject = "tenant/\(tenant.rawValue)/\(what)"
+        let recent =
+            try Int.fetchOne(
+                db, sql: "SELECT count(*) FROM audit WHERE subject = ? AND at > ? AND action = 'device.moved'",
+                arguments: [subject, now - Self.hour]) ?? 0
+        guard recent < Self.movesPerHourMax else {
+            throw GatewayError(
+                .rateLimited, "This code or push token moved to another account too often.", retryAfterSeconds: 3600)
+        }
+        try db.execute(
+            sql: "INSERT INTO audit (at, actor, action, subject) VALUES (?, 'registration', 'device.moved', ?)",
+            arguments: [now, subject])
     }
 
     /// The account a registration is for, as far as it may have it.
@@ -155,6 +177,10 @@ struct RegistryRules {
             guard let holder else { continue }
             guard mayTakeFromOthers || holder[1] == account.rawValue else {
                 throw GatewayError(.forbidden, "A push token belongs to another account.")
+            }
+            if holder[1] != account.rawValue {
+                // The trail must not hold a token that could be used.
+                try noteMove("token/\(SecretHash.hash("\(token.vendor.rawValue)/\(token.token)"))", tenant: tenant)
             }
             try db.execute(
                 sql: "UPDATE push_token SET state = 'taken', ended_at = ? WHERE key = ?", arguments: [now, holder[0]])

@@ -76,7 +76,8 @@ enum MessageRows {
         // The tail's entries are the newest without a gap, so the table is asked for what comes before them only.
         let below = tail.entries.first?.seq ?? (head + 1)
         var entries: [InboxEntry] = []
-        if below > seq + 1 {
+        // Not `seq + 1`: callers may ask for what comes after the largest number there is.
+        if below - 1 > seq {
             let rows = try Row.fetchCursor(
                 db.cachedStatement(
                     sql: """

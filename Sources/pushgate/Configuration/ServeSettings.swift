@@ -60,6 +60,9 @@ struct ServeSettings: Sendable {
     let mqttPublic: HostPort?
     let mqttWebSocketPublic: HostPort?
     let credentialSeconds: Int64
+    /// How long after the broker's snapshot devices may still come back before they count as away. Not a flag: only
+    /// tests have a reason to change it (`PUSHGATE_PRESENCE_DOUBT_SECONDS`).
+    let presenceDoubt: Duration
     let allowsPrivateEndpoints: Bool
     let logLevel: Logger.Level
     /// Sets the admin token at the first start.
@@ -117,6 +120,11 @@ struct ServeSettings: Sendable {
         case "false", "no", "off", "0": allowsPrivateEndpoints = false
         default: throw ValidationError("allow-private-endpoints: expected true or false, got \(allows).")
         }
+        let doubt = config.double(forKey: "presence-doubt-seconds") ?? 15
+        guard (0...3600).contains(doubt) else {
+            throw ValidationError("presence-doubt-seconds: expected 0 to 3600 seconds.")
+        }
+        presenceDoubt = .seconds(doubt)
         let level = config.string(forKey: "log-level", default: "notice")
         guard let known = Logger.Level(rawValue: level) else {
             throw ValidationError("log-level: expected trace, debug, info, notice, warning or error, got \(level).")

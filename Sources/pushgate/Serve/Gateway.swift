@@ -31,6 +31,7 @@ struct Gateway: Sendable {
         let ids = IDGenerator()
         var limits = Limits()
         limits.credentialSeconds = settings.credentialSeconds
+        limits.presenceDoubt = settings.presenceDoubt
         let master = try directory.masterKey(create: true)
         let signer = try directory.deviceSigner()
 
@@ -204,6 +205,6 @@ private struct GatewayDeviceChanges: DeviceChanges {
     let queue: PushQueue
     let line: PresenceConnection
 
-    func devicesChanged() { queue.devicesChanged() }
+    func devicesChanged() async { await queue.devicesChanged() }
     func devicesEnded(_ deviceIDs: [String]) async { await line.end(deviceIDs) }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Glibc
 import Logging
 import ServiceLifecycle
 import UnixSignals
@@ -28,6 +29,8 @@ struct Serve: AsyncParsableCommand {
                 handler.logLevel = settings.logLevel
                 return handler
             }
+            // What the gateway writes is nobody else's; what the broker's user must read is opened one by one.
+            umask(0o077)
             let directory = DataDirectory(settings.dataDirectory)
             try directory.prepare()
             let lock = try directory.lock()

@@ -134,4 +134,16 @@ import Testing
         guard case .behind = feed.batches(after: 0, entriesLimit: 10) else { return #expect(Bool(false)) }
         #expect(feed.head == 6)
     }
+
+    @Test(
+        arguments: [
+            (nil, nil, 86_400), (7 * 86_400, nil, 7 * 86_400), (nil, "60", 60), (30, "60", 30), (600, "60", 60),
+            (600, "0", 0),
+        ] as [(Int64?, String?, Int64)])
+    func `a push lives for the shorter of what was given, a day where nothing was`(
+        _ message: Int64?, _ push: String?, _ expected: Int64
+    ) throws {
+        let sample = try ArchivedMessage.sample(push: push.map { #"{"ttl":\#($0)}"# }, timeToLive: message)
+        #expect(PushContent.lifeSeconds(of: sample, limits: Limits()) == expected)
+    }
 }

@@ -19,15 +19,14 @@ final class DeviceLog: Sendable {
 /// A stand-in for the gateway and one device, taken down at the end.
 func withDevice(
     pageItemsMax: Int = 500, version: DeviceClient.ProtocolVersion = .mqtt5, connects: Bool = true,
-    options change: (inout DeviceClient.Options) -> Void = { _ in },
+    options: DeviceClient.Options = quickOptions(),
     handler: DeviceClient.Handler? = nil,
     _ body: (GatewayStandIn, DeviceClient, DeviceLog) async throws -> Void
 ) async throws {
     let gateway = try await GatewayStandIn(pageItemsMax: pageItemsMax)
     let loop = try ClientLoop()
-    var options = quickOptions()
+    var options = options
     options.protocolVersion = version
-    change(&options)
     let log = DeviceLog()
     let device = DeviceClient(gateway.session(), loop: loop, options: options) { device, event in
         try handler?(device, event)
@@ -43,11 +42,13 @@ func withDevice(
     if let failure { throw failure }
 }
 
-func quickOptions() -> DeviceClient.Options {
+/// Short times, so that what is repeated is repeated soon.
+func quickOptions(_ change: (inout DeviceClient.Options) -> Void = { _ in }) -> DeviceClient.Options {
     var options = DeviceClient.Options()
     options.repeatAfter = .milliseconds(150)
     options.requestTimeout = .seconds(10)
     options.reconnectInitial = .milliseconds(10)
     options.reconnectMaximum = .milliseconds(50)
+    change(&options)
     return options
 }

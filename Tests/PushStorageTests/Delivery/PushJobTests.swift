@@ -220,4 +220,22 @@ import Testing
         let log = try await story.storage.entries(after: 1, limit: 10)
         #expect(log.map(\.message.id) == ["m2"] && log[0].entries.map(\.position) == [2])
     }
+
+    @Test func `a message's own life holds for its push where the sender gave the push none`() async throws {
+        let story = try await Story.begin()
+        _ = try await story.storage.decide(
+            [try await story.candidate("m1", #","ttl":604800"#)], at: story.store.clock.now)
+        story.store.clock.advance(2 * 86_400_000)
+        #expect(try await story.claim(story.lane).count == 1)
+    }
+
+    @Test func `one try now that was put off still gets its try`() async throws {
+        let story = try await Story.begin()
+        let later = story.store.clock.now + 120_000
+        _ = try await story.storage.decide(
+            [try await story.candidate("m1", #","push":{"ttl":0,"after":120}"#, notBefore: later)],
+            at: story.store.clock.now)
+        story.store.clock.advance(120_000)
+        #expect(try await story.claim(story.lane).count == 1)
+    }
 }

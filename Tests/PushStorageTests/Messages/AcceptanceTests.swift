@@ -174,4 +174,12 @@ import Testing
         #expect(delivery.accounts == [bob] && delivery.message.form == .group)
         #expect(try await store.storage.message(id: "t", tenant: store.tenant.key) == nil)
     }
+
+    @Test func `an inbox is asked for what follows the largest number there is`() async throws {
+        let store = try await TestStore()
+        let bob = try await store.account("bob")
+        try await store.send("m1", to: bob.id)
+        let page = try await store.inbox(bob, after: .max)
+        #expect(page.items.isEmpty && page.head == 1)
+    }
 }

@@ -13,6 +13,8 @@ public final class QuietDeliveryStore: DeliveryStore {
     public func cachedDevices(of account: AccountKey) -> AccountDevices? { nil }
     public func devices(of accounts: [AccountKey]) async throws -> [AccountKey: AccountDevices] { [:] }
     public func decide(_ candidates: [FallbackCandidate], at now: Milliseconds) async throws -> Bool { false }
+    public func hasten(_ devices: [DeviceKey], at now: Milliseconds) async throws -> Bool { false }
+
     public func claimJobs(
         lane: Int64, limit: Int, now: Milliseconds, leaseUntil: Milliseconds
     ) async throws -> [PushJob] { [] }
@@ -50,6 +52,8 @@ public struct AnyVendorCatalog: VendorCatalog {
         return settings
     }
 
+    public func validateAddresses(of settings: RawJSON, for vendor: Vendor) async throws(GatewayError) {}
+
     public func publicFields(of settings: RawJSON, for vendor: Vendor) -> RawJSON {
         .object { $0.member("topic", ifPresent: settings.object?["topic"]) }
     }
@@ -83,6 +87,6 @@ public final class NotedDeviceChanges: DeviceChanges {
     public init() {}
 
     public var endedDevices: [String] { ended.withLock { $0 } }
-    public func devicesChanged() {}
+    public func devicesChanged() async {}
     public func devicesEnded(_ deviceIDs: [String]) async { ended.withLock { $0 += deviceIDs } }
 }
