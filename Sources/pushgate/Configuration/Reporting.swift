@@ -36,9 +36,8 @@ func reportingFaults<Result>(_ work: () async throws -> Result) async throws -> 
 /// Errors in words.
 enum FaultText {
     static func of(_ problem: GatewayProblem) -> String {
-        let faults = problem.errors.map { "\($0.pointer) \($0.detail)".trimmingCharacters(in: .whitespaces) }
-        let parts = ["\(problem.code): \(problem.detail)"] + faults
-        return problem.detail.isEmpty && faults.isEmpty ? problem.code : parts.joined(separator: "; ")
+        // The detail names what is wrong and where; some servers send a code alone.
+        problem.detail.isEmpty ? problem.code : "\(problem.code): \(problem.detail)"
     }
 
     static func of(_ error: any Error) -> String {

@@ -3,8 +3,6 @@ import Crypto
 import Foundation
 import PushCredentials
 import PushGateClient
-import Synchronization
-import UnixSignals
 
 /// `pushgate device simulate`
 struct DeviceSimulate: AsyncParsableCommand {
@@ -87,7 +85,7 @@ struct DeviceSimulate: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFaults {
-            let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+            let signal = await StopSignal()
             let environment = ProcessInfo.processInfo.environment
             let trusted = caFile ?? environment["PUSHGATE_CA_FILE"]
             let api = GatewayAPI(
@@ -96,9 +94,9 @@ struct DeviceSimulate: AsyncParsableCommand {
             let app = try registeringApp(environment)
             let report = DeviceReport(isJSON: json, isQuiet: quiet)
             let loop = try ClientLoop()
-            let devices = try await Stopping.first(of: signals) { try await start(api, app, loop: loop, report) }
+            let devices = try await signal.cancelling { try await start(api, app, loop: loop, report) }
             guard let devices else { return await loop.shutdown(drain: .zero) }
-            for await _ in signals { break }
+            await signal.wait()
             await stop(devices, api)
             await loop.shutdown()
             report.summary()
@@ -172,7 +170,7 @@ struct DeviceSimulate: AsyncParsableCommand {
         let session = try await api.register(registration, signature: signature)
         report.registered(session)
         var options = DeviceClient.Options()
-        options.protocolVersion = protocolVersion == 3 ? .mqtt3_1_1 : .mqtt5
+        options.protocolVersion = protocolVersion == 3 ? .mqtt311 : .mqtt5
         options.acknowledgement = ack == .auto ? .automatic : .never
         options.startsAtHead = onlyNew
         options.caFile = caFile ?? ProcessInfo.processInfo.environment["PUSHGATE_CA_FILE"]
@@ -191,24 +189,6 @@ struct DeviceSimulate: AsyncParsableCommand {
             } catch {
                 _ = fail("\(device.deviceID) was not deregistered: \(FaultText.of(error))")
             }
-        }
-    }
-}
-
-/// Work that a signal ends.
-enum Stopping {
-    /// - Returns: the work's result, or nil when a signal came first; the work is then cancelled.
-    static func first<Result: Sendable>(
-        of signals: UnixSignalsSequence, _ work: @escaping @Sendable () async throws -> Result
-    ) async throws -> Result? {
-        try await withThrowingTaskGroup(of: Result?.self) { group in
-            group.addTask { try await work() }
-            group.addTask {
-                for await _ in signals { return nil }
-                return nil
-            }
-            defer { group.cancelAll() }
-            return try await group.next() ?? nil
         }
     }
 }
