@@ -135,7 +135,7 @@ let package = Package(
             dependencies: [
                 "PushCore", "PushStorage", "PushHTTP", "PushMQTT", "PushVendors", "PushGateClient", "PushSimulators",
                 "PushCredentials", "BrokerControl", "CLinux", "MosquittoClient", argumentParser, asyncHTTPClient,
-                configuration, crypto, logging, nioCore, serviceLifecycle, unixSignals,
+                configuration, crypto, logging, nioCore, nioSSL, serviceLifecycle, unixSignals,
             ]),
         // Tests: a suite per room, GatewayTests for whole stories.
         .target(name: "PushTestSupport", dependencies: ["PushCore"], path: "Tests/PushTestSupport"),

@@ -10,6 +10,9 @@ struct GatewayOptions: ParsableArguments {
     @Option(help: "The gateway's data directory, for an operator token (PUSHGATE_DATA_DIR). (default: ./pushgate-data)")
     var dataDir: String?
 
+    @Option(help: "PEM bundle added to the system's roots, for https (PUSHGATE_CA_FILE).")
+    var caFile: String?
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -17,7 +20,9 @@ struct GatewayOptions: ParsableArguments {
 
     var address: String { url ?? environment["PUSHGATE_URL"] ?? "http://127.0.0.1:8080" }
 
-    var api: GatewayAPI { GatewayAPI(address, client: CommandLineClient.shared) }
+    var api: GatewayAPI {
+        GatewayAPI(address, client: CommandLineClient.trusting(caFile ?? environment["PUSHGATE_CA_FILE"]))
+    }
 
     /// As the operator: with PUSHGATE_ADMIN_TOKEN, or with a token of 60 seconds made with the master key in the data
     /// directory. It goes to loopback or over https only.

@@ -3,6 +3,7 @@ import AsyncHTTPClient
 import Foundation
 import Glibc
 import NIOCore
+import NIOSSL
 import PushCore
 import PushGateClient
 import PushMQTT
@@ -35,9 +36,8 @@ func reportingFaults<Result>(_ work: () async throws -> Result) async throws -> 
 /// Errors in words.
 enum FaultText {
     static func of(_ problem: GatewayProblem) -> String {
-        let faults = problem.errors.map { "\($0.pointer) \($0.detail)".trimmingCharacters(in: .whitespaces) }
-        let parts = ["\(problem.code): \(problem.detail)"] + faults
-        return problem.detail.isEmpty && faults.isEmpty ? problem.code : parts.joined(separator: "; ")
+        // The detail names what is wrong and where; some servers send a code alone.
+        problem.detail.isEmpty ? problem.code : "\(problem.code): \(problem.detail)"
     }
 
     static func of(_ error: any Error) -> String {
@@ -48,6 +48,8 @@ enum FaultText {
         case let fault as BrokerFault: fault.description
         case let error as HTTPClientError: unreachable(error.shortDescription)
         case let error as IOError: unreachable(String(cString: strerror(error.errnoCode)))
+        case NIOSSLError.handshakeFailed, is NIOSSLExtraError:
+            "no TLS connection to the gateway (its certificate is not trusted, or for another name): see --ca-file"
         case let error as CocoaError:
             ((error.userInfo[NSFilePathErrorKey] as? String).map { "\($0): " } ?? "") + error.localizedDescription
         default: "\(error)"
@@ -57,13 +59,4 @@ enum FaultText {
     private static func unreachable(_ reason: String) -> String {
         "the gateway cannot be reached (\(reason)): is it running, and is --url right?"
     }
-}
-
-/// The HTTP client of commands: where nobody listens it says so at once instead of trying for ten seconds.
-enum CommandLineClient {
-    static let shared: HTTPClient = {
-        var configuration = HTTPClient.Configuration()
-        configuration.connectionPool.retryConnectionEstablishment = false
-        return HTTPClient(configuration: configuration)
-    }()
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import UnixSignals
 
 /// `pushgate demo`
 struct Demo: AsyncParsableCommand {
@@ -30,14 +29,14 @@ struct Demo: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFaults {
-            let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+            let signal = await StopSignal()
             let folder =
                 dataDir ?? NSTemporaryDirectory() + "/pushgate-demo-\(UUID().uuidString.prefix(8).lowercased())"
             let directory = DataDirectory(folder)
             let stage = DemoStage(directory: directory)
             var outcome: Result<Void, any Error>
             do {
-                let isDone = try await Stopping.first(of: signals) {
+                let isDone = try await signal.cancelling {
                     try await self.play(on: stage)
                     return true
                 }
@@ -45,7 +44,7 @@ struct Demo: AsyncParsableCommand {
                     outcome = .failure(fail("stopped before the story was over"))
                 } else {
                     outcome = .success(())
-                    if serve { for await _ in signals { break } }
+                    if serve { await signal.wait() }
                 }
             } catch {
                 outcome = .failure(error)

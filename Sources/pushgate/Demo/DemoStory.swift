@@ -141,21 +141,19 @@ struct DemoStory {
             try await stage.push(of: message.id, vendor: .apns)
         }
         let wait = (push["receivedAt"]?.integer ?? 0) - (entry.serverTime ?? 0)
-        guard wait >= 2000 else { throw DemoFault("the push to bob came \(wait) ms after the send, before its time") }
+        guard wait >= 1750 else { throw DemoFault("the push to bob came \(wait) ms after the send, before its time") }
         say("   APNs got it \(wait) ms after it was archived: \(notification(push))")
         bob.client.acknowledge(seq: entry.seq ?? 0)
     }
 
     private func killBroker() async throws {
         guard let broker = stage.brokerProcessID else { throw DemoFault("the broker's process id is not known") }
-        say("\n5. The broker dies (kill -9, process \(broker)), and three messages are sent to ann")
+        say("\n5. The broker dies (kill -9, process \(broker)), and the app sends ann three messages")
         guard kill(broker, SIGKILL) == 0 else { throw DemoFault("kill: \(String(cString: strerror(errno)))") }
         let start = ContinuousClock.now
         let ids = (1...3).map { id("outage\($0)") }
         for (index, id) in ids.enumerated() {
-            var message = OutgoingMessage(id: id, to: "user:ann", text: "Number \(index + 1)")
-            message.from = "user:bob"
-            _ = try await appAPI.send(message)
+            _ = try await appAPI.send(OutgoingMessage(id: id, to: "user:ann", text: "Number \(index + 1)"))
         }
         say("   All three were accepted: they are on disk.")
         var places: [Int64] = []
@@ -187,8 +185,8 @@ struct DemoStory {
         say("\n7. cleo switches the phone on")
         try cleo.comeOnline()
         let names = [id("offline"), id("group")]
-        for name in names { _ = try await receive(name, at: cleo) }
-        let seq = cleo.client.lastContiguousSeq
+        var seq: Int64 = 0
+        for name in names { seq = max(seq, try await receive(name, at: cleo).seq ?? 0) }
         try await expecting("cleo's acknowledgement", within: .seconds(20)) {
             cleo.client.acknowledgedSeq >= seq ? true : nil
         }

@@ -3,8 +3,6 @@ import Crypto
 import Foundation
 import PushCredentials
 import PushGateClient
-import Synchronization
-import UnixSignals
 
 /// `pushgate device simulate`
 struct DeviceSimulate: AsyncParsableCommand {
@@ -60,7 +58,7 @@ struct DeviceSimulate: AsyncParsableCommand {
     var ack = Acknowledging.auto
     @Option(name: .customLong("protocol"), help: "MQTT 3 (3.1.1) or 5.")
     var protocolVersion = 5
-    @Option(help: "PEM file with the certificates to trust on MQTT over TLS. (default: the system's)")
+    @Option(help: "PEM bundle with the certificates to trust, for https and MQTT over TLS (PUSHGATE_CA_FILE).")
     var caFile: String?
     @Flag(help: "Only what comes from now on, not what the account has already.")
     var onlyNew = false
@@ -87,16 +85,18 @@ struct DeviceSimulate: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFaults {
-            let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+            let signal = await StopSignal()
             let environment = ProcessInfo.processInfo.environment
+            let trusted = caFile ?? environment["PUSHGATE_CA_FILE"]
             let api = GatewayAPI(
-                url ?? environment["PUSHGATE_URL"] ?? "http://127.0.0.1:8080", client: CommandLineClient.shared)
+                url ?? environment["PUSHGATE_URL"] ?? "http://127.0.0.1:8080",
+                client: CommandLineClient.trusting(trusted))
             let app = try registeringApp(environment)
             let report = DeviceReport(isJSON: json, isQuiet: quiet)
             let loop = try ClientLoop()
-            let devices = try await Stopping.first(of: signals) { try await start(api, app, loop: loop, report) }
+            let devices = try await signal.cancelling { try await start(api, app, loop: loop, report) }
             guard let devices else { return await loop.shutdown(drain: .zero) }
-            for await _ in signals { break }
+            await signal.wait()
             await stop(devices, api)
             await loop.shutdown()
             report.summary()
@@ -173,7 +173,7 @@ struct DeviceSimulate: AsyncParsableCommand {
         options.protocolVersion = protocolVersion == 3 ? .mqtt311 : .mqtt5
         options.acknowledgement = ack == .auto ? .automatic : .never
         options.startsAtHead = onlyNew
-        options.caFile = caFile
+        options.caFile = caFile ?? ProcessInfo.processInfo.environment["PUSHGATE_CA_FILE"]
         options.renewCredential = { try await api.authorized(by: .bearer($0.value)).newCredential() }
         let device = DeviceClient(session, loop: loop, options: options) { _, event in report.event(event, at: userID) }
         try device.connect()
@@ -189,24 +189,6 @@ struct DeviceSimulate: AsyncParsableCommand {
             } catch {
                 _ = fail("\(device.deviceID) was not deregistered: \(FaultText.of(error))")
             }
-        }
-    }
-}
-
-/// Work that a signal ends.
-enum Stopping {
-    /// - Returns: the work's result, or nil when a signal came first; the work is then cancelled.
-    static func first<Result: Sendable>(
-        of signals: UnixSignalsSequence, _ work: @escaping @Sendable () async throws -> Result
-    ) async throws -> Result? {
-        try await withThrowingTaskGroup(of: Result?.self) { group in
-            group.addTask { try await work() }
-            group.addTask {
-                for await _ in signals { return nil }
-                return nil
-            }
-            defer { group.cancelAll() }
-            return try await group.next() ?? nil
         }
     }
 }

@@ -75,7 +75,9 @@ struct TraceText {
 
     private static func time(_ milliseconds: Int64?) -> String {
         guard let milliseconds else { return "-" }
-        return Date(timeIntervalSince1970: Double(milliseconds) / 1000).formatted(
-            Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+        // The fraction apart: as a floating-point number 0.123 s would come out as 122 ms.
+        let (seconds, rest) = milliseconds.quotientAndRemainder(dividingBy: 1000)
+        let text = Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601)
+        return text.dropLast() + String(format: ".%03dZ", Int(rest))
     }
 }

@@ -152,6 +152,7 @@ struct Gateway: Sendable {
         services += [
             Closing("downlink") { await downlink.stop() },
             Closing("presence line") { await presenceLine.stop() },
+            // Cancelled, for it may be waiting out the doubt of a start.
             Worker("presence") { await presenceLine.run() },
             Worker("push queue") {
                 do {
