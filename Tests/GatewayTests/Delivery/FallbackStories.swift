@@ -49,7 +49,6 @@ extension GatewayStories {
                     #expect(simulator.alertsRung(token: token.token, messageId: message.id) == 1)
                     #expect(!trace.description.contains(token.token))
                 }
-                #expect(simulator.refusals.map(\.reason) == [])
                 // A data message goes out without a sound.
                 var silent = OutgoingMessage(id: "silent", to: "user:user-fcm", text: "data")
                 silent.isBackground = true

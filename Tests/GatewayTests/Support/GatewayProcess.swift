@@ -80,9 +80,20 @@ final class GatewayProcess: Sendable {
         let started = try spawn(output: "out", errors: "err")
         child.withLock { $0 = started }
         let api = GatewayAPI(baseURL, client: client)
-        try await eventually("the gateway is ready", within: .seconds(40)) {
-            if let ending = started.ended { throw Missing(description: "the gateway ended: \(ending)\n\(log)") }
-            return (try? await api.call(.get, ["readyz"])) != nil
+        let lastAnswer = Mutex("none")
+        do {
+            try await eventually("the gateway is ready", within: .seconds(25)) {
+                if let ending = started.ended { throw Missing(description: "the gateway ended: \(ending)\n\(log)") }
+                do {
+                    _ = try await api.call(.get, ["readyz"])
+                    return true
+                } catch {
+                    lastAnswer.withLock { $0 = "\(error)" }
+                    return false
+                }
+            }
+        } catch is DeadlineMissed {
+            throw DeadlineMissed(what: "the gateway is ready, last answer: \(lastAnswer.withLock { $0 })")
         }
     }
 
