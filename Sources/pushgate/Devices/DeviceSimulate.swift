@@ -170,7 +170,7 @@ struct DeviceSimulate: AsyncParsableCommand {
         let session = try await api.register(registration, signature: signature)
         report.registered(session)
         var options = DeviceClient.Options()
-        options.protocolVersion = protocolVersion == 3 ? .mqtt3_1_1 : .mqtt5
+        options.protocolVersion = protocolVersion == 3 ? .mqtt311 : .mqtt5
         options.acknowledgement = ack == .auto ? .automatic : .never
         options.startsAtHead = onlyNew
         options.caFile = caFile
