@@ -51,7 +51,7 @@ struct WebhookRequest: Sendable, Equatable {
                 data.member("userId", push.userID)
                 data.member("deviceId", push.deviceID)
                 if !push.isSilent { writeVisible(push, into: &data) }
-                data.member("collapseId", ifPresent: push.collapseID)
+                data.member("collapseId", push.replaceKey)
                 data.member("ttl", push.timeToLiveSeconds)
                 data.member("priority", push.isHighPriority && !push.isSilent ? "high" : "normal")
                 if !push.isSilent, let action = push.action {

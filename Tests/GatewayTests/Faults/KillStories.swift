@@ -77,7 +77,7 @@ extension GatewayStories {
                 try await expectAll(traffic.ids, at: bob, story)
                 #expect(story.gateway.brokers.count == 1 && story.gateway.brokers != before)
                 try await eventually("bob is online again") { try await isOnline("bob", story) == true }
-                #expect(try await isOnline("away", story) == false)
+                try await eventually("who did not come back is offline") { try await isOnline("away", story) == false }
                 try await away.connect()
                 try await eventually("presence is right again") { try await isOnline("away", story) == true }
                 #expect(try await traffic.repeatAll() == [])

@@ -47,6 +47,7 @@ final class Traffic: Sendable {
         let message = message(ids[index])
         let receipt = try await eventually("\(message.id) is answered", within: .seconds(60)) {
             do {
+                try await story.gateway.acceptsHTTP()
                 return index.isMultiple(of: 2)
                     ? try await story.app.send(message)
                     : try await devices[index / 2 % devices.count].client.send(message)

@@ -80,9 +80,32 @@ final class GatewayProcess: Sendable {
         let started = try spawn(output: "out", errors: "err")
         child.withLock { $0 = started }
         let api = GatewayAPI(baseURL, client: client)
-        try await eventually("the gateway is ready", within: .seconds(40)) {
-            if let ending = started.ended { throw Missing(description: "the gateway ended: \(ending)\n\(log)") }
-            return (try? await api.call(.get, ["readyz"])) != nil
+        try await acceptsHTTP()
+        let lastAnswer = Mutex("none")
+        do {
+            try await eventually("the gateway is ready", within: .seconds(25)) {
+                if let ending = started.ended { throw Missing(description: "the gateway ended: \(ending)\n\(log)") }
+                do {
+                    _ = try await api.call(.get, ["readyz"])
+                    return true
+                } catch {
+                    lastAnswer.withLock { $0 = "\(error)" }
+                    return false
+                }
+            }
+        } catch is DeadlineMissed {
+            throw DeadlineMissed(what: "the gateway is ready, last answer: \(lastAnswer.withLock { $0 })")
+        }
+    }
+
+    /// Waits until its HTTP port is open. Asked before a client is: an HTTP client that has failed to connect a few
+    /// times waits up to a minute before it tries again.
+    func acceptsHTTP(within limit: Duration = .seconds(30)) async throws {
+        try await eventually("the HTTP port is open", within: limit) {
+            if let ending = child.withLock({ $0 })?.ended, ending != .exited(0), ending != .signalled(SIGKILL) {
+                throw Missing(description: "the gateway ended: \(ending)\n\(log)")
+            }
+            return Loopback.accepts(httpPort)
         }
     }
 

@@ -151,6 +151,8 @@ func withVendors(
         try await withStory(options) { story in
             try await story.usePush([.fcm, .apns, .webhook], of: simulator)
             try await body(story, simulator)
+            // Faults apart, the gateway speaks as the vendors want it.
+            #expect(simulator.refusals.map(\.reason) == [])
         }
     } catch {
         try await simulator.shutdown()
