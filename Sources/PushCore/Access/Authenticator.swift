@@ -27,6 +27,8 @@ public final class Authenticator: Sendable {
 
     /// The principal of a bearer token: a device's credential or an app's access token.
     public func principal(bearer token: String) async throws -> Principal {
+        // A known access token need not be taken for a device's credential first.
+        if verifiedAccess.claims(of: token) != nil { return .app(try app(bearer: token)) }
         if let credential = try deviceCredential(token) {
             return .device(try await activeDevice(credential.device, account: credential.account))
         }

@@ -38,6 +38,7 @@ public final class Dispatcher: Sendable {
             do {
                 if try await publishNext() { continue }
             } catch {
+                if Task.isCancelled { return }
                 logger.warning("entries could not be read for dispatch", metadata: ["error": "\(error)"])
                 try? await Task.sleep(for: .seconds(1))  // throws on cancellation only
                 continue

@@ -91,6 +91,7 @@ public final class FallbackPlanner: Sendable {
                 progress.decided(tracker.mark)
                 if hasMore { continue }
             } catch {
+                if Task.isCancelled { return }
                 logger.warning("fallback decisions were put off", metadata: ["error": "\(error)"])
                 try? await Task.sleep(for: .milliseconds(500))  // throws on cancellation only
             }
@@ -98,11 +99,9 @@ public final class FallbackPlanner: Sendable {
         }
     }
 
-    private var tick: DeliveryTracker.Tick {
-        let elapsed = start.duration(to: .now)
-        return elapsed.components.seconds * DeliveryTracker.ticksPerSecond
-            + elapsed.components.attoseconds / (1_000_000_000_000_000_000 / DeliveryTracker.ticksPerSecond)
-    }
+    private var tick: DeliveryTracker.Tick { elapsedMilliseconds * DeliveryTracker.ticksPerSecond / 1000 }
+
+    private var elapsedMilliseconds: Int64 { start.duration(to: .now).milliseconds }
 
     private func candidate(_ due: DeliveryTracker.Due) -> FallbackCandidate {
         FallbackCandidate(
@@ -194,7 +193,8 @@ public final class FallbackPlanner: Sendable {
     private func deadline(of message: ArchivedMessage, allowed: Duration) -> DeliveryTracker.Tick {
         let began = max(message.serverTime, min(startedAt, clock.now))
         let left = max(0, began + allowed.milliseconds - clock.now)
-        return tick + (left * DeliveryTracker.ticksPerSecond + 999) / 1000
+        // Rounded up from the exact time: a device never has less than was promised.
+        return ((elapsedMilliseconds + left) * DeliveryTracker.ticksPerSecond + 999) / 1000
     }
 }
 

@@ -20,6 +20,7 @@ public final class Expander: Sendable {
             do {
                 while !Task.isCancelled, try await archive.expandNextPage() {}
             } catch {
+                if Task.isCancelled { return }
                 logger.warning("an expansion was put off", metadata: ["error": "\(error)"])
             }
             await signal.wait(atMost: .seconds(1))
