@@ -37,7 +37,12 @@ extension GatewayStories {
             try await story.app.account(userID: user)["devices"]?.array?.first?["online"]?.bool
         }
 
-        @Test func `the gateway is killed in the middle of sends at both doors`() async throws {
+        @Test(arguments: [
+            (after: 5, withBroker: false), (after: 60, withBroker: false), (after: 200, withBroker: true),
+        ])
+        func `the gateway is killed in the middle of sends at both doors`(
+            after: Int, withBroker: Bool
+        ) async throws {
             try await withStory(options) { story in
                 let bob = try await story.device("bob")
                 let senders = try await senders(story)
@@ -45,7 +50,8 @@ extension GatewayStories {
                 #expect(before.count == 1)
                 let traffic = Traffic(300, from: senders, to: bob.account, story)
                 let atKill = Mutex<[String: SendReceipt]>([:])
-                try await traffic.run(disturbedAfter: 60) {
+                try await traffic.run(disturbedAfter: after) {
+                    if withBroker { story.gateway.killBroker() }
                     try await story.gateway.kill()
                     atKill.withLock { $0 = traffic.receipts }
                     try await story.gateway.start(client: story.client)
@@ -104,6 +110,36 @@ extension GatewayStories {
                     try await story.trace("m-\(number)", user: "user-\(number)") { $0["outcome"]?.string == "pushed" }
                     #expect(simulator.visible(token: "token-\(number)").map(\.messageId) == ["m-\(number)"])
                 }
+            }
+        }
+
+        @Test func `deadlines that ran when the gateway was killed are kept, acknowledgements too`() async throws {
+            try await withVendors(options) { story, simulator in
+                let late = DeviceRegistration.PushToken(vendor: "fcm", token: "token-late")
+                let good = DeviceRegistration.PushToken(vendor: "fcm", token: "token-good")
+                let bob = try await story.device("bob", tokens: [late]) { $0.acknowledgement = .never }
+                let cat = try await story.device("cat", tokens: [good])
+                for user in ["bob", "cat"] {
+                    var message = OutgoingMessage(id: "m-\(user)", to: "user:\(user)", text: "hello?")
+                    message.push = ["after": 2]
+                    try await story.app.send(message)
+                }
+                _ = try await bob.entry("m-bob")
+                try await eventually("cat's acknowledgement is confirmed") { cat.client.acknowledgedSeq == 1 }
+                try await story.gateway.kill()
+                try await story.gateway.start(client: story.client)
+                let push = try await simulator.waitForPush(within: .seconds(20)) { $0.messageId == "m-bob" }
+                #expect(push.token == late.token)
+                try await story.trace("m-bob", user: "bob") { $0["outcome"]?.string == "pushed" }
+                try await story.trace("m-cat", user: "cat") { $0["outcome"]?.string == "acknowledged" }
+                // What was decided is not decided again by the next start.
+                try await story.gateway.kill()
+                try await story.gateway.start(client: story.client)
+                try await story.app.send(OutgoingMessage(id: "next", to: "user:bob", text: "hello?"))
+                await bob.client.disconnect()
+                _ = try await simulator.waitForPush(within: .seconds(20)) { $0.messageId == "next" }
+                #expect(simulator.alertsRung(token: late.token, messageId: "m-bob") == 1)
+                #expect(simulator.pushes { $0.token == good.token }.isEmpty)
             }
         }
 

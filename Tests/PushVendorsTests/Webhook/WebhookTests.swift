@@ -47,8 +47,8 @@ import Testing
         #expect(
             String(decoding: request.body, as: UTF8.self)
                 == #"{"type":"push.message","timestamp":"2023-11-14T22:13:20.000Z","data":{"messageId":"m-1","#
-                + #""token":"tok","account":"a-1","userId":"u-1","deviceId":"d-1","ttl":3600,"priority":"normal","#
-                + #""data":{},"silent":true}}"#)
+                + #""token":"tok","account":"a-1","userId":"u-1","deviceId":"d-1","collapseId":"m-1","ttl":3600,"#
+                + #""priority":"normal","data":{},"silent":true}}"#)
     }
 
     @Test func `the id is the same on every try and the timestamp is not`() throws {
