@@ -24,6 +24,13 @@ final class ClientGeneration: Sendable {
         self.expiry = expiry
     }
 
+    deinit {
+        // Whoever drops a sender without shutting it down loses connections, and not the process: the client insists
+        // on being shut down.
+        guard !state.withLock({ $0.isClosing }) else { return }
+        client.shutdown { _ in }
+    }
+
     var isClosed: Bool { state.withLock { $0.isClosed } }
 
     /// False when this client takes no more requests.
