@@ -263,7 +263,6 @@ extension DeviceClient {
 
     func receivedAcknowledgementReply(_ reply: Reply, _ acknowledgement: PushGateClient.Acknowledgement) {
         state.withLock { state in
-            state.isAcknowledging = false
             if reply.isOK {
                 state.acknowledged.raise(to: acknowledgement)
                 state.isDirty = true
@@ -272,6 +271,10 @@ extension DeviceClient {
                 state.acknowledgementWanted = state.acknowledged
             }
         }
-        acknowledgeIfNeeded()
+        // The first acknowledgement leaves at once; in a stream of entries the next ones are gathered for a moment.
+        loop.schedule(after: options.acknowledgementInterval) { [weak self] in
+            self?.state.withLock { $0.isAcknowledging = false }
+            self?.acknowledgeIfNeeded()
+        }
     }
 }

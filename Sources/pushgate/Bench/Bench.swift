@@ -8,13 +8,16 @@ struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure this machine.",
         discussion: """
-            single: messages from an app over HTTP, 64 connections, each to one of 64 connected devices that acknowledge. \
+            accept: messages from an app over HTTP, 64 connections, to 64 people without a device: the way into the \
+            archive alone.
+
+            single: the same, each to one of 64 connected devices that acknowledge. \
             Everything (gateway, broker, generator, devices) runs on this machine; every message is synced to disk before \
             it is answered. Every accepted message is counted at the receiving devices: a run that lost or doubled one \
             exits 1.
             """)
 
-    @Argument(help: "single")
+    @Argument(help: "accept or single")
     var workload = "single"
     @Option(help: "Seconds to send.")
     var seconds = 10
@@ -28,7 +31,9 @@ struct Bench: AsyncParsableCommand {
     var json = false
 
     func validate() throws {
-        guard workload == "single" else { throw ValidationError("There is one workload so far: single.") }
+        guard ["accept", "single"].contains(workload) else {
+            throw ValidationError("There are two workloads so far: accept and single.")
+        }
         guard seconds > 0, connections > 0, devices > 0, bytes >= 0 else {
             throw ValidationError("Numbers must be positive.")
         }
@@ -39,7 +44,8 @@ struct Bench: AsyncParsableCommand {
         let result: SingleWorkload.Result
         do {
             result = try await SingleWorkload(
-                gateway: gateway, seconds: seconds, connections: connections, devices: devices, textBytes: bytes,
+                name: workload, isDelivered: workload == "single", gateway: gateway, seconds: seconds,
+                connections: connections, devices: devices, textBytes: bytes,
                 progress: progress
             ).run()
         } catch {

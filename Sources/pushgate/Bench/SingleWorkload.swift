@@ -6,6 +6,9 @@ import Synchronization
 
 /// Messages from one app over HTTP to connected devices, counted where they arrive.
 struct SingleWorkload {
+    let name: String
+    /// With devices; without them nothing is published.
+    let isDelivered: Bool
     let gateway: BenchGateway
     let seconds: Int
     let connections: Int
@@ -14,6 +17,8 @@ struct SingleWorkload {
     let progress: (String) -> Void
 
     struct Result {
+        let name: String
+        let isDelivered: Bool
         let machine: String
         let settings: String
         let accepted: Int
@@ -30,17 +35,20 @@ struct SingleWorkload {
         let gatewayBytes: Int
 
         var table: String {
-            """
-            machine        \(machine)
-            settings       \(settings)
-            accepted       \(accepted) messages, \(Int(acceptedPerSecond))/s, each synced to disk before its answer; \
-            refused \(refused)
-            delivered      \(delivered) at the devices, \(Int(deliveredPerSecond))/s; lost \(lost), doubled \(doubled)
-            answer         p50 \(answer.p50) ms, p99 \(answer.p99) ms, max \(answer.max) ms
-            end to end     p50 \(endToEnd.p50) ms, p99 \(endToEnd.p99) ms, max \(endToEnd.max) ms
-            CPU            gateway \(Self.rounded(gatewayCPU)) s, broker \(Self.rounded(brokerCPU)) s
-            memory         gateway \(gatewayBytes / 1_048_576) MB resident
-            """
+            let arrivals = """
+                delivered      \(delivered) at the devices, \(Int(deliveredPerSecond))/s; lost \(lost), doubled \(doubled)
+                end to end     p50 \(endToEnd.p50) ms, p99 \(endToEnd.p99) ms, max \(endToEnd.max) ms
+
+                """
+            return """
+                machine        \(machine)
+                settings       \(settings)
+                accepted       \(accepted) messages, \(Int(acceptedPerSecond))/s, each synced to disk before its answer; \
+                refused \(refused)
+                answer         p50 \(answer.p50) ms, p99 \(answer.p99) ms, max \(answer.max) ms
+                \(isDelivered ? arrivals : "")CPU            gateway \(Self.rounded(gatewayCPU)) s, broker \(Self.rounded(brokerCPU)) s
+                memory         gateway \(gatewayBytes / 1_048_576) MB resident
+                """
         }
 
         var json: JSONValue {
@@ -48,7 +56,7 @@ struct SingleWorkload {
                 "machine": .string(machine), "settings": .string(settings),
                 "workloads": [
                     [
-                        "name": "single", "rate": .number(Self.rounded(deliveredPerSecond)),
+                        "name": .string(name), "rate": .number(Self.rounded(deliveredPerSecond)),
                         "acceptedRate": .number(Self.rounded(acceptedPerSecond)), "p50": .number(endToEnd.p50),
                         "p99": .number(endToEnd.p99), "max": .number(endToEnd.max), "answerP50": .number(answer.p50),
                         "answerP99": .number(answer.p99), "cpuGateway": .number(Self.rounded(gatewayCPU)),
@@ -141,11 +149,11 @@ struct SingleWorkload {
         let token = try await api.token(appID: app.id, secret: app.secret).value
         let record = Record()
         let loop = try ClientLoop()
-        let receivers = try await connectDevices(api, app: app, loop: loop, record: record)
-        progress("sending for \(seconds) s with \(connections) connections to \(devices) devices")
+        let receivers = isDelivered ? try await connectDevices(api, app: app, loop: loop, record: record) : []
+        let accounts = isDelivered ? receivers.map(\.account) : try await makeAccounts()
+        progress("sending for \(seconds) s with \(connections) connections to \(devices) people")
 
         let text = String(repeating: "x", count: textBytes)
-        let accounts = receivers.map(\.account)
         let count = devices
         let before = (cpu(gateway.processID), cpu(gateway.brokerProcessID))
         let began = record.now
@@ -160,7 +168,7 @@ struct SingleWorkload {
             record.answered(number, status: status)
         }
         let sentFor = record.now - began
-        try await waitForDeliveries(record)
+        if isDelivered { try await waitForDeliveries(record) }
         let receivedFor = record.times.withLock { $0.received.max() ?? 0 } - began
         let after = (cpu(gateway.processID), cpu(gateway.brokerProcessID))
         let memory = BenchGateway.residentBytes(of: gateway.processID)
@@ -169,11 +177,11 @@ struct SingleWorkload {
         return record.times.withLock { times in
             let accepted = times.status.indices.filter { times.status[$0] == 200 }
             return Result(
-                machine: Self.machine,
+                name: name, isDelivered: isDelivered, machine: Self.machine,
                 settings: "synchronous=FULL, \(connections) connections, \(devices) devices, "
                     + "\(textBytes) bytes of text, \(seconds) s",
                 accepted: accepted.count, refused: times.status.count - accepted.count,
-                delivered: times.receivedCount, lost: accepted.count { times.received[$0] == 0 },
+                delivered: times.receivedCount, lost: isDelivered ? accepted.count { times.received[$0] == 0 } : 0,
                 doubled: times.doubled, acceptedPerSecond: Double(accepted.count) / (Double(sentFor) / 1e9),
                 deliveredPerSecond: Double(times.receivedCount) / (Double(receivedFor) / 1e9),
                 answer: Percentiles(accepted.map { times.answered[$0] - times.sent[$0] }),
@@ -181,6 +189,12 @@ struct SingleWorkload {
                     accepted.filter { times.received[$0] > 0 }.map { times.received[$0] - times.sent[$0] }),
                 gatewayCPU: after.0 - before.0, brokerCPU: after.1 - before.1, gatewayBytes: memory)
         }
+    }
+
+    private func makeAccounts() async throws -> [String] {
+        var accounts: [String] = []
+        for number in 0..<devices { accounts.append(try await gateway.api.createAccount(userID: "user\(number)")) }
+        return accounts
     }
 
     private func connectDevices(
