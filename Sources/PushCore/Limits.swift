@@ -35,7 +35,7 @@ public struct Limits: Sendable {
     public var presenceDoubt: Duration = .seconds(15)
     /// A sender's `push.after` beyond this becomes a push job at once instead of a place in memory.
     public var longestWheelDelay: Duration = .seconds(60)
-    public var feedEntriesMax = 65_536
+    public var feedEntriesMax = 16_384
     public var publishesOutstandingMax = 4000
 
     // Vendor push.

@@ -124,17 +124,51 @@ private final class LoadHandler: ChannelInboundHandler {
         context.close(promise: nil)
     }
 
-    /// The status of a whole answer in `received`, which is then emptied.
+    /// The status of a whole answer in `received`, which is then emptied. Works on bytes: text would cost more than
+    /// the gateway's part.
     private func takeAnswer() -> Int? {
-        let view = received.readableBytesView
-        guard let end = view.firstRange(of: [13, 10, 13, 10])?.upperBound else { return nil }
-        let head = String(decoding: view[view.startIndex..<end], as: UTF8.self)
-        var length = 0
-        for line in head.split(separator: "\r\n") where line.lowercased().hasPrefix("content-length:") {
-            length = Int(line.dropFirst("content-length:".count).trimmingPrefix(" ")) ?? 0
+        let answer = received.withUnsafeReadableBytes { bytes -> (end: Int, status: Int)? in
+            guard bytes.count > 12, let head = Self.endOfHead(in: bytes) else { return nil }
+            let length = Self.contentLength(in: bytes[..<head])
+            guard bytes.count >= head + length else { return nil }
+            let status = bytes[9..<12].reduce(0) { $0 * 10 + Int($1 &- UInt8(ascii: "0")) }
+            return (head + length, status)
         }
-        guard view.endIndex - end >= length else { return nil }
+        guard let answer else { return nil }
         received.clear()
-        return Int(head.dropFirst(9).prefix(3)) ?? 0
+        return answer.status
+    }
+
+    private static func endOfHead(in bytes: UnsafeRawBufferPointer) -> Int? {
+        var index = 3
+        while index < bytes.count {
+            if bytes[index] == 10, bytes[index - 1] == 13, bytes[index - 2] == 10, bytes[index - 3] == 13 {
+                return index + 1
+            }
+            index += 1
+        }
+        return nil
+    }
+
+    private static let lengthName = Array("\ncontent-length:".utf8)
+
+    private static func contentLength(in head: Slice<UnsafeRawBufferPointer>) -> Int {
+        var index = head.startIndex
+        while index + lengthName.count < head.endIndex {
+            // Header names are of any case; `| 0x20` makes letters small and leaves - and : as they are.
+            if head[index] == 10,
+                lengthName.indices.allSatisfy({ $0 == 0 || head[index + $0] | 0x20 == lengthName[$0] })
+            {
+                var length = 0
+                for byte in head[(index + lengthName.count)...] {
+                    if byte == UInt8(ascii: " ") { continue }
+                    guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { break }
+                    length = length * 10 + Int(byte - UInt8(ascii: "0"))
+                }
+                return length
+            }
+            index += 1
+        }
+        return 0
     }
 }
