@@ -10,36 +10,38 @@ final class BenchGateway: Sendable {
     }
 
     let httpPort: Int
-    let processID: Int32
-    /// As the operator.
+    /// As the operator, for a minute.
     let api: GatewayAPI
+    private let process: ChildProcess
     private let folder: URL
 
-    private init(httpPort: Int, processID: Int32, api: GatewayAPI, folder: URL) {
+    private init(httpPort: Int, process: ChildProcess, api: GatewayAPI, folder: URL) {
         self.httpPort = httpPort
-        self.processID = processID
+        self.process = process
         self.api = api
         self.folder = folder
     }
 
+    var processID: Int32 { process.processID }
+
     static func start(progress: (String) -> Void) async throws -> BenchGateway {
         let folder = URL(fileURLWithPath: NSTemporaryDirectory()).appending(path: "pushgate-bench-\(getpid())")
-        let token = "bench-" + UUID().uuidString + UUID().uuidString
+        let directory = DataDirectory(folder.path)
+        try directory.prepare()
+        let token = try directory.masterKey(create: true).operatorToken(now: Int64(Date().timeIntervalSince1970))
         let (http, mqtt) = (try freePort(), try freePort())
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        process.arguments = [
-            "serve", "--data-dir", folder.path, "--http", "127.0.0.1:\(http)", "--mqtt", "127.0.0.1:\(mqtt)",
-        ]
-        process.environment = ProcessInfo.processInfo.environment.merging(["PUSHGATE_ADMIN_TOKEN": token]) { $1 }
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
         progress("starting a gateway in \(folder.path)")
+        let process = try ChildProcess(
+            "the gateway",
+            arguments: [
+                "serve", "--until-input-ends", "--data-dir", folder.path, "--http", "127.0.0.1:\(http)", "--mqtt",
+                "127.0.0.1:\(mqtt)",
+            ], outputFile: folder.path + "/serve.log")
         let api = GatewayAPI("http://127.0.0.1:\(http)", authorization: .admin(token, tenantNo: "bench"))
-        let gateway = BenchGateway(httpPort: http, processID: process.processIdentifier, api: api, folder: folder)
+        let gateway = BenchGateway(httpPort: http, process: process, api: api, folder: folder)
         let deadline = ContinuousClock.now + .seconds(20)
-        while ContinuousClock.now < deadline, process.isRunning {
+        while ContinuousClock.now < deadline {
+            try process.check()
             if (try? await api.call(.get, ["readyz"])) != nil { return gateway }  // not yet: ask again
             try await Task.sleep(for: .milliseconds(50))
         }
@@ -48,11 +50,7 @@ final class BenchGateway: Sendable {
     }
 
     func stop() async {
-        kill(processID, SIGTERM)
-        let deadline = ContinuousClock.now + .seconds(20)
-        while kill(processID, 0) == 0, ContinuousClock.now < deadline {
-            try? await Task.sleep(for: .milliseconds(50))  // throws on cancellation only
-        }
+        await process.stop()
         try? FileManager.default.removeItem(at: folder)  // what is left is in the temporary folder
     }
 
