@@ -7,5 +7,8 @@ public enum SchemaMigrations {
         ("v003_create_groups", PackageResources.v003_create_groups_sql),
         ("v004_create_archive", PackageResources.v004_create_archive_sql),
         ("v005_create_delivery", PackageResources.v005_create_delivery_sql),
+        ("v006_create_conversations", PackageResources.v006_create_conversations_sql),
+        ("v007_create_broadcasts", PackageResources.v007_create_broadcasts_sql),
+        ("v008_replace_pushes", PackageResources.v008_replace_pushes_sql),
     ]
 }
