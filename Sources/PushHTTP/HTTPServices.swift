@@ -8,7 +8,12 @@ public struct HTTPServices: Sendable {
     public let registry: DeviceRegistry
     public let accounts: Accounts
     public let groups: Groups
+    public let tags: Tags
     public let messaging: Messaging
+    public let imports: Imports
+    public let changes: MessageChanges
+    public let conversations: Conversations
+    public let broadcasts: Broadcasts
     public let receipts: Receipts
     public let pushSettings: PushSettings
     /// The public keys of device credentials, a JSON Web Key Set.
@@ -23,7 +28,9 @@ public struct HTTPServices: Sendable {
 
     public init(
         authenticator: Authenticator, administration: Administration, registry: DeviceRegistry, accounts: Accounts,
-        groups: Groups, messaging: Messaging, receipts: Receipts, pushSettings: PushSettings, jwks: [UInt8],
+        groups: Groups, tags: Tags, messaging: Messaging, imports: Imports, changes: MessageChanges,
+        conversations: Conversations, broadcasts: Broadcasts, receipts: Receipts, pushSettings: PushSettings,
+        jwks: [UInt8],
         missing: @escaping @Sendable () async -> [String], broker: @escaping @Sendable (String?) -> BrokerAddress,
         limits: Limits, logger: Logger
     ) {
@@ -32,7 +39,12 @@ public struct HTTPServices: Sendable {
         self.registry = registry
         self.accounts = accounts
         self.groups = groups
+        self.tags = tags
         self.messaging = messaging
+        self.imports = imports
+        self.changes = changes
+        self.conversations = conversations
+        self.broadcasts = broadcasts
         self.receipts = receipts
         self.pushSettings = pushSettings
         self.jwks = jwks

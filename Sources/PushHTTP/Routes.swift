@@ -40,6 +40,10 @@ enum Routes {
             .principal(.post, "/v1/messages/ack", messages.acknowledge),
             .principal(.get, "/v1/messages/{id}", messages.read),
 
+            // Conversations.
+
+            // Broadcasts.
+
             .principal(.post, "/v1/groups", groups.create),
             .principal(.get, "/v1/groups", groups.list),
             .principal(.get, "/v1/groups/{id}", groups.read),
@@ -47,6 +51,8 @@ enum Routes {
             .principal(.get, "/v1/groups/{id}/members", groups.members),
             .principal(.put, "/v1/groups/{id}/members", groups.addMembers),
             .principal(.delete, "/v1/groups/{id}/members", groups.removeMembers),
+
+            // Tags.
 
             .principal(.get, "/v1/accounts/{userId}", accounts.read),
             .principal(.put, "/v1/accounts/{userId}", accounts.ensure),

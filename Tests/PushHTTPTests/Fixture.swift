@@ -58,9 +58,15 @@ struct Fixture {
                 authenticator: authenticator, administration: administration, registry: registry,
                 accounts: Accounts(devices: devices, presence: PresenceBook(), clock: clock),
                 groups: Groups(store: MemoryGroupStore(), ids: IDGenerator(), limits: limits, clock: clock),
+                tags: Tags(store: NoOperations(), limits: limits, clock: clock),
                 messaging: Messaging(
                     archive: archive, devices: devices, delivery: delivery, publisher: QuietPublisher(),
                     receipts: receipts, expansionWaiting: {}, ids: IDGenerator(), limits: limits, clock: clock),
+                imports: Imports(store: NoOperations(), ids: IDGenerator(), limits: limits, clock: clock),
+                changes: MessageChanges(
+                    store: NoOperations(), changes: NoDeviceChanges(), limits: limits, clock: clock),
+                conversations: Conversations(store: NoOperations(), limits: limits, clock: clock),
+                broadcasts: Broadcasts(store: NoOperations(), changed: {}, clock: clock),
                 receipts: receipts,
                 pushSettings: PushSettings(
                     store: delivery, catalog: AnyVendorCatalog(), queue: queue, access: access, clock: clock),

@@ -6,6 +6,8 @@ public enum AddressForm: Int, Sendable {
     case group = 1
     /// To each account of an audience: `from` the sender, `to` the receiver.
     case audience = 2
+    /// To everyone of the tenant at once, on its broadcast channel.
+    case broadcast = 3
 }
 
 /// An original in the archive, with everything that its copies are made of.
@@ -34,12 +36,20 @@ public struct ArchivedMessage: Sendable {
     public let timeToLiveSeconds: Int64?
     public let state: State
     public let push: PushOptions
+    /// The account that sent it; nil when an app did so in its own name.
+    public let senderAccount: AccountKey?
+    /// The app that sent it, in its own name or for an account; nil when a device did.
+    public let senderApp: AppKey?
+    public let groupKey: GroupKey?
+    /// When it was revoked or burned.
+    public let changedAt: Milliseconds?
 
     public init(
         key: MessageKey, tenantKey: TenantKey, tenantNo: String, id: String, form: AddressForm, from: String,
         to: String, target: String?, type: MessageType, content: RawJSON?, timestamp: Milliseconds,
         isBackground: Bool, serverTime: Milliseconds, revision: Int, timeToLiveSeconds: Int64?, state: State,
-        push: PushOptions
+        push: PushOptions, senderAccount: AccountKey? = nil, senderApp: AppKey? = nil, groupKey: GroupKey? = nil,
+        changedAt: Milliseconds? = nil
     ) {
         self.key = key
         self.tenantKey = tenantKey
@@ -58,6 +68,18 @@ public struct ArchivedMessage: Sendable {
         self.timeToLiveSeconds = timeToLiveSeconds
         self.state = state
         self.push = push
+        self.senderAccount = senderAccount
+        self.senderApp = senderApp
+        self.groupKey = groupKey
+        self.changedAt = changedAt
+    }
+
+    /// The conversation that the message belongs to for those who received it.
+    public var receiverPeer: Peer {
+        if type.isEvent { return .none }
+        if let groupKey { return .group(groupKey) }
+        if let senderAccount { return .account(senderAccount) }
+        return senderApp.map(Peer.app) ?? .none
     }
 
     /// When the message's life ends; nil when it has no end.
@@ -88,12 +110,21 @@ public struct InboxEntry: Sendable, Hashable {
     public let seq: Int64
     public let message: MessageKey
     public let flags: Flags
+    /// The conversation it belongs to in this account; ``Peer/none`` for events and later revisions.
+    public let peer: Peer
+    /// The revision of the message that this entry brought.
+    public let revision: Int
 
-    public init(position: Int64, account: AccountKey, seq: Int64, message: MessageKey, flags: Flags) {
+    public init(
+        position: Int64, account: AccountKey, seq: Int64, message: MessageKey, flags: Flags, peer: Peer = .none,
+        revision: Int = 0
+    ) {
         self.position = position
         self.account = account
         self.seq = seq
         self.message = message
         self.flags = flags
+        self.peer = peer
+        self.revision = revision
     }
 }

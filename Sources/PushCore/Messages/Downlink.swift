@@ -1,5 +1,5 @@
 /// Builds what a device receives, in the contract's key order (section 13): `id from to target tenantNo type content
-/// timestamp isBackground seq serverTime revision`, then `ttl`. The copies of a group message differ only in `to` and
+/// timestamp isBackground seq serverTime revision`, then `ttl`, then why there is no content, if there is none. The copies of a group message differ only in `to` and
 /// `seq`, so the rest is built once.
 public struct DownlinkTemplate: Sendable {
     private let beforeTo: [UInt8]
@@ -7,13 +7,17 @@ public struct DownlinkTemplate: Sendable {
     private let beforeSeq: [UInt8]
     private let afterSeq: [UInt8]
 
-    public init(_ message: ArchivedMessage, now: Milliseconds) {
+    /// - Parameters:
+    ///   - revision: the revision that the entry brought; nil = the newest. An older one has no content any more.
+    ///   - isBurned: the receiver burned its own copy of a message that others still have.
+    public init(_ message: ArchivedMessage, revision: Int? = nil, isBurned: Bool = false, now: Milliseconds) {
         let from: String
         let target: String?
         switch message.form {
         case .single: (from, target, fixedTo) = (message.from, nil, message.to)
         case .group: (from, target, fixedTo) = (message.to, message.from, nil)
         case .audience: (from, target, fixedTo) = (message.from, nil, nil)
+        case .broadcast: (from, target, fixedTo) = (message.from, nil, "*")
         }
         var head = JSONWriter()
         head.member("id", message.id)
@@ -21,12 +25,12 @@ public struct DownlinkTemplate: Sendable {
         head.key("to")
         beforeTo = [UInt8(ascii: "{")] + head.bytes
 
-        let isErased = message.content == nil || message.state != .live || message.isExpired(at: now)
+        let reason = message.reasonForNoContent(revision: revision, isBurned: isBurned, now: now)
         var middle = JSONWriter(reserving: (message.content?.bytes.count ?? 0) + 200)
         middle.member("target", ifPresent: target)
         middle.member("tenantNo", message.tenantNo)
         middle.member("type", message.type.rawValue)
-        if let content = message.content, !isErased {
+        if let content = message.content, reason == nil {
             middle.member("content", content)
         } else {
             middle.null("content")
@@ -38,13 +42,9 @@ public struct DownlinkTemplate: Sendable {
 
         var tail = JSONWriter(reserving: 100)
         tail.member("serverTime", message.serverTime)
-        tail.member("revision", message.revision)
+        tail.member("revision", revision ?? message.revision)
         tail.member("ttl", ifPresent: message.timeToLiveSeconds)
-        switch message.state {
-        case .revoked: tail.member("revoked", true)
-        case .burned: tail.member("burned", true)
-        case .live: if isErased { tail.member("expired", true) }
-        }
+        if let reason { tail.member(reason.rawValue, true) }
         afterSeq = [UInt8(ascii: ",")] + tail.bytes + [UInt8(ascii: "}")]
     }
 
@@ -61,5 +61,24 @@ public struct DownlinkTemplate: Sendable {
         bytes.append(contentsOf: String(seq).utf8)
         bytes.append(contentsOf: afterSeq)
         return bytes
+    }
+}
+
+/// Why an item has no content. The raw value is the public flag (contract, section 13; details, to 1-2).
+public enum NoContentReason: String, Sendable {
+    case revoked, burned, superseded, expired
+}
+
+extension ArchivedMessage {
+    /// Why the entry that brought `revision` (nil = the newest) has no content for its account; nil when it has.
+    public func reasonForNoContent(revision: Int?, isBurned: Bool, now: Milliseconds) -> NoContentReason? {
+        switch state {
+        case .revoked: return .revoked
+        case .burned: return .burned
+        case .live: break
+        }
+        if isBurned { return .burned }
+        if let revision, revision < self.revision { return .superseded }
+        return content == nil || isExpired(at: now) ? .expired : nil
     }
 }

@@ -3,17 +3,21 @@
 public struct UplinkRequests: Sendable {
     private let authenticator: Authenticator
     private let messaging: Messaging
+    private let conversations: Conversations
+    private let changes: MessageChanges
     private let receipts: Receipts
     private let registry: DeviceRegistry
     private let presence: PresenceBook
     private let limits: Limits
 
     public init(
-        authenticator: Authenticator, messaging: Messaging, receipts: Receipts, registry: DeviceRegistry,
-        presence: PresenceBook, limits: Limits
+        authenticator: Authenticator, messaging: Messaging, conversations: Conversations, changes: MessageChanges,
+        receipts: Receipts, registry: DeviceRegistry, presence: PresenceBook, limits: Limits
     ) {
         self.authenticator = authenticator
         self.messaging = messaging
+        self.conversations = conversations
+        self.changes = changes
         self.receipts = receipts
         self.registry = registry
         self.presence = presence

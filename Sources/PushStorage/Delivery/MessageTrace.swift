@@ -19,8 +19,9 @@ struct MessageTrace {
                     SELECT first_position, last_position FROM message WHERE key = ?1
                     UNION ALL
                     SELECT first_position, last_position FROM expansion_page WHERE message = ?1)
-                SELECT e.position, e.account, e.seq, e.message, e.flags FROM span
-                JOIN entry e ON e.position BETWEEN span.first AND span.last ORDER BY e.position LIMIT ?2
+                SELECT e.position, e.account, e.seq, e.message, e.flags, e.peer FROM span
+                JOIN entry e ON e.position BETWEEN span.first AND span.last
+                WHERE e.message = ?1 ORDER BY e.position LIMIT ?2
                 """,
             arguments: [message.key.rawValue, Self.devicesMax])
         var traces: [DeviceTrace] = []
@@ -105,7 +106,7 @@ struct MessageTrace {
 
     private func push(of device: Int64) throws -> Row? {
         try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT * FROM push WHERE message = ? AND device = ?"),
+            db.cachedStatement(sql: "SELECT * FROM push WHERE message = ? AND device = ? AND turn = 0"),
             arguments: [message.key.rawValue, device])
     }
 

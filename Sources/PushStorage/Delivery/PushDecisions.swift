@@ -75,7 +75,7 @@ struct PushDecisions {
         let insert = try writer.statement(
             """
             INSERT INTO push (message, device, seq, state, reason, not_before, expires_at, created_at, updated_at)
-            VALUES (?1, ?2, ?3, 'skipped', ?4, ?5, ?5, ?5, ?5) ON CONFLICT (message, device) DO NOTHING
+            VALUES (?1, ?2, ?3, 'skipped', ?4, ?5, ?5, ?5, ?5) ON CONFLICT (message, device, turn) DO NOTHING
             """)
         insert.bind(1, candidate.message.rawValue)
         insert.bind(2, candidate.device.rawValue)
@@ -94,7 +94,7 @@ struct PushDecisions {
                 updated_at)
             SELECT ?1, ?2, ?3, 'waiting', ?4, ?5, t.key, ?6, ?7, ?8, ?8 FROM push_token t
             WHERE t.device = ?2 AND t.vendor = ?5 AND t.token = ?9 AND t.state = 'live'
-            ON CONFLICT (message, device) DO NOTHING
+            ON CONFLICT (message, device, turn) DO NOTHING
             """)
         insert.bind(1, candidate.message.rawValue)
         insert.bind(2, candidate.device.rawValue)

@@ -63,7 +63,9 @@ struct Expansion {
         let last = accounts.last ?? after
         accounts.removeAll { $0 == row[6] as Int64? }
         let flags: InboxEntry.Flags = row[7] as Bool ? [] : .uncounted
-        let entries = try writer.append(message.key, to: accounts.map { ($0, flags) })
+        let entries = try writer.append(
+            message.key,
+            accounts.map { Writer.Copy(account: $0, flags: flags, peer: message.receiverPeer) })
         writer.announce(message, entries)
         try record(message.key, entries)
         let expanded = (row[2] as Int) + accounts.count

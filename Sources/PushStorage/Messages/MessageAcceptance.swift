@@ -70,6 +70,15 @@ struct MessageAcceptance {
         let key: MessageKey
         let serverTime: Milliseconds
 
+        /// The conversation of the sender's own copy: an audience is no other side, so that one is with oneself.
+        func senderPeer(_ own: Int64) -> Peer {
+            switch receivers {
+            case .account(let account): .account(account.key)
+            case .group(let group, _): .group(group.key)
+            case .audience: .account(AccountKey(rawValue: own))
+            }
+        }
+
         /// The account that gets the sender's own copy.
         var ownCopy: Int64? { message.syncsToSender ? sender.account?.key.rawValue : nil }
 
@@ -77,37 +86,42 @@ struct MessageAcceptance {
             let form: AddressForm
             let to: String
             var target: String?
+            var groupKey: GroupKey?
             switch receivers {
             case .account(let account): (form, to) = (.single, account.id)
-            case .group(let group, let member): (form, to, target) = (.group, group.groupID, member?.id)
+            case .group(let group, let member):
+                (form, to, target) = (.group, group.groupID, member?.id)
+                groupKey = group.key
             case .audience: (form, to) = (.audience, digest.audience ?? "")
             }
             return ArchivedMessage(
                 key: key, tenantKey: tenant.key, tenantNo: tenant.tenantNo, id: message.id, form: form,
                 from: sender.name, to: to, target: target, type: message.type, content: message.content,
                 timestamp: message.timestamp, isBackground: message.isBackground, serverTime: serverTime, revision: 0,
-                timeToLiveSeconds: message.timeToLiveSeconds, state: .live, push: message.push)
+                timeToLiveSeconds: message.timeToLiveSeconds, state: .live, push: message.push,
+                senderAccount: sender.account?.key, senderApp: sender.app, groupKey: groupKey)
         }
     }
 
     private func archive(_ draft: Draft) throws -> Acceptance {
         let accounts = try immediateReceivers(draft)
+        let archived = draft.archived
         // The log's order: the sender's own copy first, then the receivers by account key.
-        var copies: [(account: Int64, flags: InboxEntry.Flags)] = []
+        var copies: [Writer.Copy] = []
         copies.reserveCapacity((accounts?.count ?? 0) + 1)
         let own = ownEntryAccount(draft)
         let uncounted: InboxEntry.Flags = draft.message.countsUnread ? [] : .uncounted
-        if let own { copies.append((own, [.own, uncounted])) }
-        for account in accounts ?? [] { copies.append((account, uncounted)) }
+        if let own { copies.append(.init(account: own, flags: [.own, uncounted], peer: draft.senderPeer(own))) }
+        let peer = archived.receiverPeer
+        for account in accounts ?? [] { copies.append(.init(account: account, flags: uncounted, peer: peer)) }
 
         let first = writer.log.last + Int64(writer.transaction.entries.count) + 1
         let ownSeq = try own.map { try writer.head(of: $0) + 1 }
-        let archived = draft.archived
         // The message first: what refers to it comes after.
         try insert(
             draft, archived, recipients: accounts?.count, ownSeq: ownSeq, first: copies.isEmpty ? nil : first,
             last: copies.isEmpty ? nil : first + Int64(copies.count) - 1)
-        let entries = try writer.append(draft.key, to: copies)
+        let entries = try writer.append(draft.key, copies)
         writer.announce(archived, entries)
         if accounts == nil { try Expansion(writer: writer, limits: limits).begin(draft.key, draft.receivers) }
         return Acceptance(

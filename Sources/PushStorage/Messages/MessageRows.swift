@@ -6,16 +6,27 @@ import PushCore
 enum MessageRows {
     static let columns = """
         key, tenant, id, form, from_id, to_id, target_id, type, content, timestamp, is_background, server_time, revision,
-        ttl, state, push
+        ttl, state, push, sender_account, sender_app, group_key, changed_at
         """
 
     static func message(_ row: Row, tenantNo: String) -> ArchivedMessage {
         ArchivedMessage(
             key: MessageKey(rawValue: row[0]), tenantKey: TenantKey(rawValue: row[1]), tenantNo: tenantNo, id: row[2],
-            form: AddressForm(rawValue: row[3]) ?? .single, from: row[4], to: row[5], target: row[6],
+            form: form(row[3], to: row[5]), from: row[4], to: row[5], target: row[6],
             type: MessageType(rawValue: row[7]), content: json(row[8]), timestamp: row[9], isBackground: row[10],
             serverTime: row[11], revision: row[12], timeToLiveSeconds: row[13],
-            state: ArchivedMessage.State(rawValue: row[14]) ?? .live, push: PushOptions(archived: json(row[15])))
+            state: ArchivedMessage.State(rawValue: row[14]) ?? .live, push: PushOptions(archived: json(row[15])),
+            senderAccount: (row[16] as Int64?).map(AccountKey.init(rawValue:)),
+            senderApp: (row[17] as Int64?).map(AppKey.init(rawValue:)),
+            groupKey: (row[18] as Int64?).map(GroupKey.init(rawValue:)), changedAt: row[19])
+    }
+
+    /// In `to_id` of a message to everyone; an audience of names is a JSON object there.
+    static let everyone = "*"
+
+    private static func form(_ stored: Int, to: String) -> AddressForm {
+        let form = AddressForm(rawValue: stored) ?? .single
+        return form == .audience && to == everyone ? .broadcast : form
     }
 
     private static func json(_ data: Data?) -> RawJSON? { data.map { RawJSON(archived: [UInt8]($0)) } }
@@ -42,14 +53,14 @@ enum MessageRows {
         let rows = try Row.fetchCursor(
             db.cachedStatement(
                 sql: """
-                    SELECT position, account, seq, message, flags FROM entry WHERE position > ?
+                    SELECT \(InboxEntry.columns) FROM entry WHERE position > ?
                     ORDER BY position LIMIT ?
                     """),
             arguments: [position, limit])
         var groups: [[InboxEntry]] = []
         while let row = try rows.next() {
             let entry = InboxEntry(row)
-            if groups.last?.last?.message == entry.message {
+            if let last = groups.last?.last, last.message == entry.message, last.revision == entry.revision {
                 groups[groups.count - 1].append(entry)
             } else {
                 groups.append([entry])
@@ -81,7 +92,7 @@ enum MessageRows {
             let rows = try Row.fetchCursor(
                 db.cachedStatement(
                     sql: """
-                        SELECT position, account, seq, message, flags FROM inbox
+                        SELECT \(InboxEntry.columns) FROM inbox
                         WHERE account = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?
                         """),
                 arguments: [account.rawValue, seq, below, limit])
@@ -109,8 +120,9 @@ enum MessageRows {
                         UNION ALL
                         SELECT first_position, last_position FROM expansion_page
                         WHERE message = ?1 AND first_account <= ?2 AND last_account >= ?2)
-                    SELECT e.position, e.account, e.seq, e.message, e.flags FROM span
-                    JOIN entry e ON e.position BETWEEN span.first AND span.last WHERE e.account = ?2
+                    SELECT e.position, e.account, e.seq, e.message, e.flags, e.peer FROM span
+                    JOIN entry e ON e.position BETWEEN span.first AND span.last
+                    WHERE e.account = ?2 AND e.message = ?1
                     """),
             arguments: [message.rawValue, account.rawValue]
         ).map(InboxEntry.init)

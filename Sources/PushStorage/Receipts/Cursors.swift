@@ -7,8 +7,9 @@ enum Cursors {
         let row = try Row.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT max(d.start_seq, ifnull(a.seq, 0)), ifnull(a.broadcast_seq, 0)
+                    SELECT max(d.start_seq, ifnull(a.seq, 0)), max(d.start_broadcast_seq, ifnull(b.seq, 0))
                     FROM device d LEFT JOIN acknowledgement a ON a.device = d.key
+                        LEFT JOIN broadcast_cursor b ON b.device = d.key
                     WHERE d.key = ? ORDER BY a.seq DESC LIMIT 1
                     """),
             arguments: [device.rawValue])

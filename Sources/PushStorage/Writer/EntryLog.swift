@@ -15,7 +15,16 @@ final class EntryLog: Sendable {
         let message: Int64
         /// Position of the account's entry before this one, 0 when that is not in the tail.
         let previous: Int64
-        let flags: Int
+        let flags: Int32
+        let revision: Int32
+        let peer: Int64
+
+        func inboxEntry(at position: Int64) -> InboxEntry {
+            InboxEntry(
+                position: position, account: AccountKey(rawValue: account), seq: seq,
+                message: MessageKey(rawValue: message), flags: .init(rawValue: Int(flags)),
+                peer: Peer(rawValue: peer), revision: Int(revision))
+        }
     }
 
     private struct Head {
@@ -63,15 +72,29 @@ final class EntryLog: Sendable {
                 let entry = state.tail[Int(position - state.indexed - 1)]
                 if entry.seq <= seq { break }
                 if entry.seq - seq <= Int64(limit) {
-                    found.append(
-                        InboxEntry(
-                            position: position, account: AccountKey(rawValue: account), seq: entry.seq,
-                            message: MessageKey(rawValue: entry.message), flags: .init(rawValue: entry.flags)))
+                    found.append(entry.inboxEntry(at: position))
                 }
                 position = entry.previous
             }
             found.reverse()
             return (found, head.seq)
+        }
+    }
+
+    /// All unindexed entries of `account` for which `isWanted` holds, newest first, at most `limit`.
+    func tail(
+        of account: Int64, newestFirst limit: Int, where isWanted: (InboxEntry) -> Bool
+    ) -> [InboxEntry] {
+        state.withLock { state in
+            var found: [InboxEntry] = []
+            var position = state.heads[account]?.position ?? 0
+            while position > state.indexed, found.count < limit {
+                let tailEntry = state.tail[Int(position - state.indexed - 1)]
+                let entry = tailEntry.inboxEntry(at: position)
+                if isWanted(entry) { found.append(entry) }
+                position = tailEntry.previous
+            }
+            return found
         }
     }
 
@@ -97,14 +120,15 @@ final class EntryLog: Sendable {
     private static func append(_ entry: InboxEntry, to state: inout State) {
         // A gap stands for entries that were erased from the log.
         while state.last + 1 < entry.position {
-            state.tail.append(TailEntry(account: 0, seq: 0, message: 0, previous: 0, flags: 0))
+            state.tail.append(TailEntry(account: 0, seq: 0, message: 0, previous: 0, flags: 0, revision: 0, peer: 0))
         }
         let account = entry.account.rawValue
         let previous = state.heads.updateValue(Head(seq: entry.seq, position: entry.position), forKey: account)
         state.tail.append(
             TailEntry(
                 account: account, seq: entry.seq, message: entry.message.rawValue, previous: previous?.position ?? 0,
-                flags: entry.flags.rawValue))
+                flags: Int32(truncatingIfNeeded: entry.flags.rawValue),
+                revision: Int32(truncatingIfNeeded: entry.revision), peer: entry.peer.rawValue))
     }
 
     /// Forgets heads that can be read from the store; the tail bounds the rest.
@@ -119,11 +143,7 @@ final class EntryLog: Sendable {
             var found: [InboxEntry] = []
             found.reserveCapacity(state.tail.count)
             for (offset, entry) in state.tail.enumerated() where entry.account != 0 {
-                found.append(
-                    InboxEntry(
-                        position: state.indexed + Int64(offset) + 1, account: AccountKey(rawValue: entry.account),
-                        seq: entry.seq, message: MessageKey(rawValue: entry.message),
-                        flags: .init(rawValue: entry.flags)))
+                found.append(entry.inboxEntry(at: state.indexed + Int64(offset) + 1))
             }
             return found
         }

@@ -77,13 +77,14 @@ final class Indexer {
         let wanted = isIdle ? tuning.stepEntriesIdle : max(tuning.stepEntriesMin, 2 * batchEntries)
         let end = min(current.entries.count, current.next + wanted)
         let insert = try writer.statement(
-            "INSERT OR IGNORE INTO inbox (account, seq, position, message, flags) VALUES (?, ?, ?, ?, ?)")
+            "INSERT OR IGNORE INTO inbox (account, seq, position, message, flags, peer) VALUES (?, ?, ?, ?, ?, ?)")
         for entry in current.entries[current.next..<end] {
             insert.bind(1, entry.account.rawValue)
             insert.bind(2, entry.seq)
             insert.bind(3, entry.position)
             insert.bind(4, entry.message.rawValue)
-            insert.bind(5, Int64(entry.flags.rawValue))
+            insert.bind(5, entry.storedFlags)
+            insert.bind(6, entry.peer.rawValue)
             try insert.run()
         }
         if end == current.entries.count {

@@ -11,7 +11,7 @@ final class Writer {
     let accounts = AccountCache()
     private var hot: [StaticString.Key: HotStatement] = [:]
     private(set) var transaction = Transaction(nextMessage: 1)
-    /// Newest `serverTime` given: it never goes back within a process.
+    /// Newest `serverTime` given: it never goes back.
     private var lastServerTime: Milliseconds = 0
     /// Cursors on disk, by device.
     var cursors: [Int64: PushCore.Cursor] = [:]
@@ -35,6 +35,14 @@ final class Writer {
         self.limits = limits
         let newest = try Int64.fetchOne(db, sql: "SELECT max(key) FROM message") ?? 0
         transaction.nextMessage = newest + 1
+        // Not back across a restart either, whatever was done to the clock.
+        lastServerTime =
+            try Int64.fetchOne(
+                db,
+                sql: """
+                    SELECT max(server_time) FROM (SELECT server_time FROM message WHERE is_imported = 0
+                        ORDER BY key DESC LIMIT 1)
+                    """) ?? 0
     }
 
     // MARK: Statements
@@ -131,29 +139,37 @@ final class Writer {
         return seq
     }
 
-    /// Appends one entry per account to the log, in this order.
-    func append(
-        _ message: MessageKey, to accounts: [(account: Int64, flags: InboxEntry.Flags)]
-    ) throws -> ArraySlice<InboxEntry> {
+    /// One copy of a message for one account.
+    struct Copy {
+        let account: Int64
+        let flags: InboxEntry.Flags
+        let peer: Peer
+    }
+
+    /// Appends one entry per copy to the log, in this order.
+    func append(_ message: MessageKey, revision: Int = 0, _ copies: [Copy]) throws -> ArraySlice<InboxEntry> {
         let first = transaction.entries.count
-        let insert = try statement("INSERT INTO entry (position, account, seq, message, flags) VALUES (?, ?, ?, ?, ?)")
+        let insert = try statement(
+            "INSERT INTO entry (position, account, seq, message, flags, peer) VALUES (?, ?, ?, ?, ?, ?)")
         var position = log.last + Int64(first)
-        let heads = log.heads(of: accounts.lazy.map(\.account))
-        for (index, (account, flags)) in accounts.enumerated() {
+        let heads = log.heads(of: copies.lazy.map(\.account))
+        for (index, copy) in copies.enumerated() {
+            let account = copy.account
             position += 1
             let known = transaction.heads[account] ?? (heads[index] >= 0 ? heads[index] : nil)
             let seq = try (known ?? head(of: account)) + 1
             insert.bind(1, position)
             insert.bind(2, account)
             insert.bind(3, seq)
+            let entry = InboxEntry(
+                position: position, account: AccountKey(rawValue: account), seq: seq, message: message,
+                flags: copy.flags, peer: copy.peer, revision: revision)
             insert.bind(4, message.rawValue)
-            insert.bind(5, Int64(flags.rawValue))
+            insert.bind(5, entry.storedFlags)
+            insert.bind(6, copy.peer.rawValue)
             try insert.run()
             transaction.heads[account] = seq
-            transaction.entries.append(
-                InboxEntry(
-                    position: position, account: AccountKey(rawValue: account), seq: seq, message: message, flags: flags
-                ))
+            transaction.entries.append(entry)
         }
         return transaction.entries[first...]
     }
@@ -171,9 +187,16 @@ final class Writer {
         if let pending = transaction.cursors[device] { return pending.cursor }
         if let known = cursors[device] { return known }
         let select = try statement(
-            "SELECT seq, broadcast_seq FROM acknowledgement WHERE device = ? ORDER BY seq DESC LIMIT 1")
+            """
+            SELECT (SELECT seq FROM acknowledgement WHERE device = ?1 ORDER BY seq DESC LIMIT 1),
+                (SELECT seq FROM broadcast_cursor WHERE device = ?1)
+            """)
         select.bind(1, device)
-        let stored = try select.first { PushCore.Cursor(seq: $0.integer(0), broadcastSeq: $0.integer(1)) }
+        let stored = try select.first { row -> PushCore.Cursor? in
+            let (seq, broadcastSeq) = (row.optionalInteger(0), row.optionalInteger(1))
+            guard seq != nil || broadcastSeq != nil else { return nil }
+            return PushCore.Cursor(seq: seq ?? 0, broadcastSeq: broadcastSeq ?? 0)
+        }.flatMap { $0 }
         cursors[device] = stored
         return stored
     }
@@ -185,16 +208,24 @@ final class Writer {
     private func writeCursors() throws {
         guard !transaction.cursors.isEmpty else { return }
         let insert = try statement(
+            "INSERT INTO acknowledgement (device, seq, at) VALUES (?, ?, ?) ON CONFLICT (device, seq) DO NOTHING")
+        let broadcast = try statement(
             """
-            INSERT INTO acknowledgement (device, seq, broadcast_seq, at) VALUES (?, ?, ?, ?)
-            ON CONFLICT (device, seq) DO UPDATE SET broadcast_seq = excluded.broadcast_seq
+            INSERT INTO broadcast_cursor (device, tenant, seq, at) SELECT key, tenant, ?2, ?3 FROM device WHERE key = ?1
+            ON CONFLICT (device) DO UPDATE SET seq = excluded.seq, at = excluded.at WHERE seq < excluded.seq
             """)
         for (device, pending) in transaction.cursors {
             insert.bind(1, device)
             insert.bind(2, pending.cursor.seq)
-            insert.bind(3, pending.cursor.broadcastSeq)
-            insert.bind(4, pending.at)
+            insert.bind(3, pending.at)
             try insert.run()
+            guard pending.cursor.broadcastSeq > 0, pending.cursor.broadcastSeq != cursors[device]?.broadcastSeq else {
+                continue
+            }
+            broadcast.bind(1, device)
+            broadcast.bind(2, pending.cursor.broadcastSeq)
+            broadcast.bind(3, pending.at)
+            try broadcast.run()
         }
     }
 }

@@ -131,7 +131,7 @@ final class WriterThread {
 
     private static func entries(_ db: Database, after position: Int64) throws -> [InboxEntry] {
         let rows = try Row.fetchCursor(
-            db, sql: "SELECT position, account, seq, message, flags FROM entry WHERE position > ? ORDER BY position",
+            db, sql: "SELECT \(InboxEntry.columns) FROM entry WHERE position > ? ORDER BY position",
             arguments: [position])
         var entries: [InboxEntry] = []
         while let row = try rows.next() { entries.append(InboxEntry(row)) }
@@ -140,10 +140,16 @@ final class WriterThread {
 }
 
 extension InboxEntry {
-    /// `position, account, seq, message, flags`
+    static let columns = "position, account, seq, message, flags, peer"
+
+    /// A row of ``columns``.
     init(_ row: Row) {
+        let bits: Int = row[4]
         self.init(
             position: row[0], account: AccountKey(rawValue: row[1]), seq: row[2], message: MessageKey(rawValue: row[3]),
-            flags: Flags(rawValue: row[4]))
+            flags: Flags(rawValue: bits & 255), peer: Peer(rawValue: row[5]), revision: bits >> 8)
     }
+
+    /// The column `flags`: the flags, and from bit 8 on the revision.
+    var storedFlags: Int64 { Int64(flags.rawValue & 255 | revision << 8) }
 }

@@ -97,20 +97,26 @@ struct Gateway: Sendable {
         let authenticator = Authenticator(
             access: storage, devices: storage, deviceVerifier: try DeviceCredentialVerifier(jwks: signer.jwks),
             tokens: master.accessTokens, instance: master.instance, clock: clock)
+        let deviceChanges = GatewayDeviceChanges(queue: pushQueue, line: presenceLine)
         let registry = DeviceRegistry(
-            devices: storage, authenticator: authenticator, signer: signer,
-            changes: GatewayDeviceChanges(queue: pushQueue, line: presenceLine), limits: limits, clock: clock)
+            devices: storage, authenticator: authenticator, signer: signer, changes: deviceChanges, limits: limits,
+            clock: clock)
         let receipts = Receipts(store: storage) { device, seq in
             planner.acknowledged(device.key, account: device.account.key, seq: seq)
         }
         let messaging = Messaging(
             archive: storage, devices: storage, delivery: storage, publisher: downlink, receipts: receipts,
             expansionWaiting: { expander.wake() }, ids: ids, limits: limits, clock: clock)
+        let conversations = Conversations(store: storage, limits: limits, clock: clock)
+        let changes = MessageChanges(store: storage, changes: deviceChanges, limits: limits, clock: clock)
+        let imports = Imports(store: storage, ids: ids, limits: limits, clock: clock)
+        let tags = Tags(store: storage, limits: limits, clock: clock)
+        let broadcasts = Broadcasts(store: storage, changed: { expander.wake() }, clock: clock)
         let uplink = try UplinkConnection(
             connection,
             requests: UplinkRequests(
-                authenticator: authenticator, messaging: messaging, receipts: receipts, registry: registry,
-                presence: presence, limits: limits),
+                authenticator: authenticator, messaging: messaging, conversations: conversations, changes: changes,
+                receipts: receipts, registry: registry, presence: presence, limits: limits),
             loop: requestLoop, limits: limits, logger: logger)
         self.uplink = uplink
         let isManaged = broker != nil
@@ -118,8 +124,9 @@ struct Gateway: Sendable {
             services: HTTPServices(
                 authenticator: authenticator, administration: administration, registry: registry,
                 accounts: Accounts(devices: storage, presence: presence, clock: clock),
-                groups: Groups(store: storage, ids: ids, limits: limits, clock: clock), messaging: messaging,
-                receipts: receipts,
+                groups: Groups(store: storage, ids: ids, limits: limits, clock: clock), tags: tags,
+                messaging: messaging, imports: imports, changes: changes, conversations: conversations,
+                broadcasts: broadcasts, receipts: receipts,
                 pushSettings: PushSettings(
                     store: storage, catalog: vendors, queue: pushQueue, access: storage, clock: clock),
                 jwks: signer.jwks,

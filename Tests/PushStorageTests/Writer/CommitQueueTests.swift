@@ -50,7 +50,8 @@ import Testing
         let bad = Task {
             await store.refusal {
                 try await store.storage.commits.run { writer -> Int in
-                    _ = try writer.append(MessageKey(rawValue: 99), to: [(bob.key.rawValue, [])])
+                    _ = try writer.append(
+                        MessageKey(rawValue: 99), [.init(account: bob.key.rawValue, flags: [], peer: .none)])
                     throw GatewayError(.conflict, "no")
                 }
             }
@@ -123,7 +124,8 @@ import Testing
         let before = ObjectIdentifier(store.storage.file.current)
         let failed = await store.refusal {
             try await store.storage.commits.run { writer -> Int in
-                _ = try writer.append(MessageKey(rawValue: 99), to: [(bob.key.rawValue, [])])
+                _ = try writer.append(
+                    MessageKey(rawValue: 99), [.init(account: bob.key.rawValue, flags: [], peer: .none)])
                 throw DatabaseError(resultCode: .SQLITE_IOERR)
             }
         }

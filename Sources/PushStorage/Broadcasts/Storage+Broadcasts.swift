@@ -1,0 +1,3 @@
+import PushCore
+
+extension Storage: BroadcastStore {}
