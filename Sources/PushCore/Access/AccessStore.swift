@@ -52,6 +52,10 @@ public protocol AccessStore: Sendable {
     /// Throws `conflict` when the number is taken.
     func createTenant(no: String, name: String, at now: Milliseconds) async throws -> Tenant
     func updateTenant(_ key: TenantKey, name: String?, isEnabled: Bool?) async throws -> Tenant
+    /// Changes settings as they are in the store at that moment.
+    func setTenantSettings(
+        _ key: TenantKey, _ change: @escaping @Sendable (inout TenantSettings) throws -> Void
+    ) async throws -> Tenant
     /// Throws `conflict` when the sdkAppId is taken.
     func createApp(_ app: NewApp, at now: Milliseconds) async throws -> App
     func updateApp(_ key: AppKey, _ change: AppChange) async throws -> App

@@ -40,8 +40,16 @@ public struct Administration: Sendable {
         var reader = try BodyReader(parsing: body)
         let name = reader.string("name") { (1...200).contains($0.utf8.count) }
         let isEnabled = reader.bool("enabled")
+        var settings = tenant.settings
+        settings.merge(&reader)
         try reader.finish()
-        let changed = try await access.updateTenant(tenant.key, name: name, isEnabled: isEnabled)
+        var changed = try await access.updateTenant(tenant.key, name: name, isEnabled: isEnabled)
+        if settings != tenant.settings {
+            changed = try await access.setTenantSettings(tenant.key) { stored in
+                var reader = try BodyReader(parsing: body)
+                stored.merge(&reader)
+            }
+        }
         try await access.audit(actor: "operator", action: "tenant.update", subject: no, at: clock.now)
         return Self.json(of: changed)
     }
@@ -58,6 +66,7 @@ public struct Administration: Sendable {
             writer.member("tenantNo", tenant.tenantNo)
             writer.member("name", tenant.name)
             writer.member("enabled", tenant.isEnabled)
+            tenant.settings.write(into: &writer)
         }
     }
 

@@ -5,8 +5,13 @@ public struct Tenant: Sendable, Hashable {
     public var name: String
     public var isEnabled: Bool
     public let createdAt: Milliseconds
+    public var settings: TenantSettings
 
-    public init(key: TenantKey, tenantNo: String, name: String, isEnabled: Bool = true, createdAt: Milliseconds) {
+    public init(
+        key: TenantKey, tenantNo: String, name: String, isEnabled: Bool = true, createdAt: Milliseconds,
+        settings: TenantSettings = TenantSettings()
+    ) {
+        self.settings = settings
         self.key = key
         self.tenantNo = tenantNo
         self.name = name

@@ -67,19 +67,23 @@ final class AccessMemory: Sendable {
 
 /// Tenants and apps as rows.
 enum AccessRows {
+    private static let tenantColumns = "key, tenant_no, name, is_enabled, created_at, settings"
+
     static func tenants(_ db: Database) throws -> [Tenant] {
-        try Row.fetchAll(db, sql: "SELECT key, tenant_no, name, is_enabled, created_at FROM tenant").map(tenant)
+        try Row.fetchAll(db, sql: "SELECT \(tenantColumns) FROM tenant").map(tenant)
     }
 
     static func tenant(_ db: Database, _ key: TenantKey) throws -> Tenant? {
         try Row.fetchOne(
-            db, sql: "SELECT key, tenant_no, name, is_enabled, created_at FROM tenant WHERE key = ?",
+            db, sql: "SELECT \(tenantColumns) FROM tenant WHERE key = ?",
             arguments: [key.rawValue]
         ).map(tenant)
     }
 
     private static func tenant(_ row: Row) -> Tenant {
-        Tenant(key: TenantKey(rawValue: row[0]), tenantNo: row[1], name: row[2], isEnabled: row[3], createdAt: row[4])
+        Tenant(
+            key: TenantKey(rawValue: row[0]), tenantNo: row[1], name: row[2], isEnabled: row[3], createdAt: row[4],
+            settings: TenantSettings(stored: RawJSON(archived: Array((row[5] as String).utf8))))
     }
 
     private static let appColumns = """

@@ -37,6 +37,23 @@ extension Storage: AccessStore {
         }
     }
 
+    public func setTenantSettings(
+        _ key: TenantKey, _ change: @escaping @Sendable (inout TenantSettings) throws -> Void
+    ) async throws -> Tenant {
+        try await commits.run { [access] writer in
+            guard var tenant = try AccessRows.tenant(writer.db, key) else {
+                throw GatewayError(.notFound, "There is no such tenant.")
+            }
+            try change(&tenant.settings)
+            try writer.db.execute(
+                sql: "UPDATE tenant SET settings = ? WHERE key = ?",
+                arguments: [tenant.settings.json.text, key.rawValue])
+            let changed = tenant
+            writer.afterCommit { access.put(changed) }
+            return changed
+        }
+    }
+
     /// Numbers the gateway makes begin here, as those of the original service do.
     private static let firstSDKAppID: Int64 = 1_400_000_000
 

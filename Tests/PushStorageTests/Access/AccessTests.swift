@@ -27,6 +27,11 @@ import Testing
         let changed = try await store.storage.updateApp(store.app.key, change)
         #expect(changed.secretGeneration == store.app.secretGeneration + 1 && changed.name == "Chat")
         _ = try await store.storage.updateTenant(store.tenant.key, name: nil, isEnabled: false)
+        _ = try await store.storage.setTenantSettings(store.tenant.key) { settings in
+            settings.readReceipts = false
+            settings.retentionSeconds = 60
+            settings.limits.appRequestsPerSecond = 7
+        }
         try await store.storage.setAdminTokenHash("admin-hash")
         try await store.storage.audit(actor: "operator", action: "disable", subject: "acme", at: 1)
         store.storage.close()
@@ -37,6 +42,9 @@ import Testing
             #expect(app.tencentAdmins == ["boss", "o\"x"] && app.signingKey == "signing-key-in-clear")
         }
         #expect(storage.tenant(no: "acme")?.isEnabled == false)
+        let kept = try #require(storage.tenant(no: "acme")?.settings)
+        #expect(!kept.readReceipts && kept.retentionSeconds == 60 && kept.limits.appRequestsPerSecond == 7)
+        #expect(kept.retentionBytes == nil && kept.limits.deviceBurst == 200)
         #expect(try await storage.adminTokenHash() == "admin-hash")
     }
 

@@ -46,6 +46,16 @@ public final class MemoryAccessStore: AccessStore {
         }
     }
 
+    public func setTenantSettings(
+        _ key: TenantKey, _ change: @escaping @Sendable (inout TenantSettings) throws -> Void
+    ) async throws -> Tenant {
+        try state.withLock { state in
+            guard let index = state.tenants.firstIndex(where: { $0.key == key }) else { throw Self.unknown }
+            try change(&state.tenants[index].settings)
+            return state.tenants[index]
+        }
+    }
+
     public func createApp(_ app: NewApp, at now: Milliseconds) async throws -> App {
         try state.withLock { state in
             if let id = app.sdkAppID, state.apps.contains(where: { $0.sdkAppID == id }) {
