@@ -66,10 +66,11 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
-        // Leaves: credentials (shared with the broker plugin), the MQTT client, the embedded schema.
+        // Leaves: credentials (shared with the broker plugin), the MQTT client, starting processes, the embedded schema.
         .target(name: "PushCredentials", dependencies: ["CZlib", crypto]),
         .target(name: "MosquittoClient", dependencies: ["CLinux", "CMosquitto", deque, heap]),
         .target(name: "BrokerControl"),
+        .target(name: "ChildProcesses", dependencies: ["CLinux"]),
         .target(
             name: "Migrations", path: "Migrations",
             resources: [.embedInCode("sqlite")]),
@@ -91,8 +92,8 @@ let package = Package(
         .target(
             name: "PushMQTT",
             dependencies: [
-                "PushCore", "PushCredentials", "BrokerControl", "CLinux", "MosquittoClient", crypto, deque, logging,
-                serviceLifecycle,
+                "PushCore", "PushCredentials", "BrokerControl", "ChildProcesses", "MosquittoClient", crypto, deque,
+                logging, serviceLifecycle,
             ]),
         .target(
             name: "PushVendors",
@@ -132,7 +133,8 @@ let package = Package(
             name: "pushgate",
             dependencies: [
                 "PushCore", "PushStorage", "PushHTTP", "PushMQTT", "PushVendors", "PushGateClient", "PushSimulators",
-                "PushCredentials", "BrokerControl", "CLinux", "MosquittoClient", argumentParser, asyncHTTPClient,
+                "PushCredentials", "BrokerControl", "ChildProcesses", "MosquittoClient", argumentParser,
+                asyncHTTPClient,
                 configuration, crypto, logging, nioCore, nioSSL, serviceLifecycle, unixSignals,
             ]),
         // Tests: a suite per room, GatewayTests for whole stories.

@@ -1,4 +1,4 @@
-import CLinux
+import ChildProcesses
 import Foundation
 import Synchronization
 
@@ -39,26 +39,30 @@ final class BrokerProcess: Sendable {
     init(
         executable: String, arguments: [String], line: @escaping @Sendable (String) -> Void
     ) throws(BrokerFault) {
-        let input = try Self.pipeEnds()
-        let output = try Self.pipeEnds()
-        defer {
-            close(input.read)
-            close(output.write)
-        }
-        var processID: Int32 = 0
-        let code = Self.spawn(
-            executable: executable, arguments: arguments, input: input.read, output: output.write,
-            processID: &processID)
-        guard code == 0 else {
-            close(input.write)
-            close(output.read)
-            throw .startFailed(reason: String(cString: strerror(code)))
-        }
-        self.processID = processID
-        state = Mutex(State(lifeline: input.write))
+        let (started, output) = try Self.start(executable, arguments)
+        processID = started.processID
+        state = Mutex(State(lifeline: started.input))
         // Both threads end with the process. They block, so they do not belong on the shared pools.
-        Thread.detachNewThread { self.readLines(from: output.read, line: line) }
+        Thread.detachNewThread { self.readLines(from: output, line: line) }
         Thread.detachNewThread { self.collect() }
+    }
+
+    /// The process, and the reading end of its output.
+    private static func start(
+        _ executable: String, _ arguments: [String]
+    ) throws(BrokerFault) -> (ProcessStart.Started, output: Int32) {
+        var reading: Int32 = -1
+        do {
+            let output = try ProcessStart.pipe()
+            reading = output.read
+            defer { close(output.write) }
+            // Nothing of the gateway's environment: it may hold secrets, and Mosquitto needs none of it.
+            let started = try ProcessStart.start(executable, arguments, environment: [], output: output.write)
+            return (started, reading)
+        } catch {
+            if reading >= 0 { close(reading) }
+            throw .startFailed(reason: "\(error)")
+        }
     }
 
     /// Waits for its end.
@@ -143,43 +147,5 @@ final class BrokerProcess: Sendable {
             state.lastLines.append(text)
         }
         line(text)
-    }
-
-    private static func pipeEnds() throws(BrokerFault) -> (read: Int32, write: Int32) {
-        var ends: [Int32] = [0, 0]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw .startFailed(reason: String(cString: strerror(errno))) }
-        return (ends[0], ends[1])
-    }
-
-    private static func spawn(
-        executable: String, arguments: [String], input: Int32, output: Int32, processID: inout Int32
-    ) -> Int32 {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, input, 0)
-        posix_spawn_file_actions_adddup2(&actions, output, 1)
-        posix_spawn_file_actions_adddup2(&actions, output, 2)
-        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
-
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var none = sigset_t()
-        sigemptyset(&none)
-        var all = sigset_t()
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        // A process group of its own: Ctrl-C in a terminal is for the gateway, which then stops the broker last.
-        posix_spawnattr_setpgroup(&attributes, 0)
-        posix_spawnattr_setflags(
-            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
-
-        var argumentPointers = ([executable] + arguments).map { strdup($0) } + [nil]
-        // Nothing of the gateway's environment: it may hold secrets, and Mosquitto needs none of it.
-        var environment: [UnsafeMutablePointer<CChar>?] = [nil]
-        defer { for pointer in argumentPointers { free(pointer) } }
-        return posix_spawn(&processID, executable, &actions, &attributes, &argumentPointers, &environment)
     }
 }

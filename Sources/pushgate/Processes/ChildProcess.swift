@@ -1,4 +1,4 @@
-import CLinux
+import ChildProcesses
 import Foundation
 import Glibc
 import Synchronization
@@ -29,54 +29,13 @@ final class ChildProcess: Sendable {
         let output = open(outputFile, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard output >= 0 else { throw Ended(description: "\(outputFile): \(String(cString: strerror(errno)))") }
         defer { close(output) }
-        var ends: [Int32] = [0, 0]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw Ended(description: String(cString: strerror(errno))) }
-        defer { close(ends[0]) }
-        var processID: pid_t = 0
-        let code = Self.spawn(
-            executable, arguments, input: ends[0], output: output, environment: Self.environment, &processID)
-        guard code == 0 else {
-            close(ends[1])
-            throw Ended(description: "\(name) could not be started: \(String(cString: strerror(code)))")
-        }
-        state = Mutex(State(processID: processID, input: ends[1], status: nil))
+        let started = try ProcessStart.start(executable, arguments, environment: Self.environment, output: output)
+        state = Mutex(State(processID: started.processID, input: started.input, status: nil))
     }
 
     /// What the person set for a gateway of their own must not reach this one.
     private static var environment: [String] {
         ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("PUSHGATE_") }.map { "\($0.key)=\($0.value)" }
-    }
-
-    private static func spawn(
-        _ executable: String, _ arguments: [String], input: Int32, output: Int32, environment: [String],
-        _ processID: inout pid_t
-    ) -> Int32 {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, input, 0)
-        posix_spawn_file_actions_adddup2(&actions, output, 1)
-        posix_spawn_file_actions_adddup2(&actions, output, 2)
-        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
-
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var none = sigset_t()
-        sigemptyset(&none)
-        var all = sigset_t()
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        // A process group of its own: Ctrl-C in a terminal is for the parent, which then stops its children in order.
-        posix_spawnattr_setpgroup(&attributes, 0)
-        posix_spawnattr_setflags(
-            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
-
-        var argumentPointers = ([executable] + arguments).map { strdup($0) } + [nil]
-        var environmentPointers = environment.map { strdup($0) } + [nil]
-        defer { for pointer in argumentPointers + environmentPointers { free(pointer) } }
-        return posix_spawn(&processID, executable, &actions, &attributes, &argumentPointers, &environmentPointers)
     }
 
     var processID: pid_t { state.withLock { $0.processID } }
