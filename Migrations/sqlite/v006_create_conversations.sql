@@ -70,3 +70,16 @@ CREATE INDEX follow_up_of_source ON follow_up (source);
 ALTER TABLE tenant ADD COLUMN settings TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(settings));
 -- Accounts whose user was deleted keep their row, for what others still have of them.
 ALTER TABLE account ADD COLUMN deleted_at INTEGER;
+CREATE INDEX account_deleted ON account (key) WHERE deleted_at IS NOT NULL;
+CREATE INDEX device_moved ON device (key) WHERE status = 'moved';
+CREATE INDEX message_without_own_copy ON message (sender_account, key)
+    WHERE sender_account IS NOT NULL AND syncs_to_sender = 0;
+
+-- Deleted accounts whose inbox is not erased to the end.
+CREATE TABLE erasure (
+    account      INTEGER PRIMARY KEY REFERENCES account (key),
+    last_message INTEGER NOT NULL,             -- the newest one when it was deleted: no later one has it as a receiver
+    after_sent   INTEGER NOT NULL DEFAULT 0,   -- how far its messages without an own copy were looked at
+    after_entry  INTEGER NOT NULL DEFAULT 0,   -- how far its entries that were not in the index were looked at
+    through      INTEGER                       -- position behind which no entry is its own; NULL while audiences grow
+) STRICT;

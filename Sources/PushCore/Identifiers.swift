@@ -114,6 +114,9 @@ public enum IDRules {
             }
     }
 
+    /// A tag: 1-64 bytes without control characters, `/` and `,`.
+    public static func isTag(_ text: String) -> Bool { text.utf8.count <= 64 && isUserID(text) }
+
     /// 1-32 of `a-z 0-9 -`.
     public static func isTenantNo(_ text: String) -> Bool {
         (1...32).contains(text.utf8.count)

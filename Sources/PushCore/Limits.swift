@@ -9,10 +9,18 @@ public struct Limits: Sendable {
     public var audienceNamesMax = 1000
     public var pushTokensPerDeviceMax = 10
     public var deviceInfoBytesMax = 4096
+    /// Accounts in one import or one question for presence.
+    public var usersPerCallMax = 500
     public var pageItemsMax = 500
     public var pageItemsDefault = 50
     /// An answer over MQTT, a page of `sync` among them: at most this, but always one item.
     public var mqttPageBytesMax = 64 * 1024
+
+    // Callers. Rates are set by tenant (`TenantLimits`).
+    /// Token buckets of devices, and as many of apps, kept at once.
+    public var rateBucketsMax = 100_000
+    /// Addresses whose attempts without a good credential are counted at once.
+    public var attemptBucketsMax = 10_000
 
     // Lifetimes.
     public var credentialSeconds: Int64 = 7 * 86_400
@@ -26,6 +34,9 @@ public struct Limits: Sendable {
     public var writerBatchCommandsMax = 512
     /// Receivers that are expanded in the sender's own transaction; larger audiences are walked in pages of this.
     public var expansionPageAccounts = 1000
+
+    /// Entries of a deleted account that are erased in one transaction.
+    public var erasurePageEntries = 500
 
     // Delivery.
     public var acknowledgementDeadline: Duration = .seconds(10)
@@ -47,4 +58,16 @@ public struct Limits: Sendable {
     public var uplinkRequestsWaitingMax = 20_000
 
     public init() {}
+
+    /// These limits with what the tenant has set for its callers, which can only be less.
+    public func effective(for tenant: Tenant) -> Limits {
+        let set = tenant.settings.limits
+        if set.contentBytes == nil, set.requestBytes == nil, set.batchMessages == nil { return self }
+        func lesser(_ own: Int, _ tenants: Int64?) -> Int { tenants.map { min(own, Int(clamping: $0)) } ?? own }
+        var limits = self
+        limits.contentBytesMax = lesser(contentBytesMax, set.contentBytes)
+        limits.requestBytesMax = lesser(requestBytesMax, set.requestBytes)
+        limits.batchMessagesMax = lesser(batchMessagesMax, set.batchMessages)
+        return limits
+    }
 }

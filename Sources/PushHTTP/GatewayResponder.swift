@@ -22,6 +22,7 @@ public struct GatewayResponder: HTTPResponder {
         let requestID = context.requestID
         var pattern = "-"
         var answer: Answer
+        var balance: TokenBalance?
         do {
             let target = RequestTarget(request.head.path ?? "")
             let match = try table.match(request.method, path: target.path)
@@ -30,10 +31,11 @@ public struct GatewayResponder: HTTPResponder {
                 request: request, parameters: match.parameters,
                 query: try target.query.map { try QueryParameters(parsing: $0) } ?? .none,
                 remoteAddress: context.remoteAddress, bodyBytesMax: limits.requestBytesMax)
-            answer = try await run(match.route, call)
+            answer = try await run(match.route, call, &balance)
         } catch {
             answer = self.answer(to: error, request: request, requestID: requestID, pattern: pattern, context.logger)
         }
+        if let balance { answer.tell(balance) }
         // The route, never the path or the query: those hold user ids and cursors.
         context.logger.debug(
             "request",
@@ -43,13 +45,19 @@ public struct GatewayResponder: HTTPResponder {
         return answer.response(requestID: requestID, isHead: request.method == .head)
     }
 
-    private func run(_ route: Route, _ call: Call) async throws -> Answer {
+    /// - Parameter balance: set when the caller has a limit, also where something is thrown.
+    private func run(_ route: Route, _ call: Call, _ balance: inout TokenBalance?) async throws -> Answer {
         switch route.handler {
         case .open(let handler): return try await handler(call)
         case .operator(let handler):
             try await callers.requireOperator(call)
             return try await handler(call)
-        case .principal(let handler): return try await handler(call, try await callers.principal(of: call))
+        case .principal(let handler):
+            let principal = try await callers.principal(of: call)
+            balance = callers.takeToken(of: principal)
+            if let balance, !balance.isGranted { throw RateLimits.refusal(balance) }
+            let bodyBytesMax = limits.effective(for: principal.tenant).requestBytesMax
+            return try await handler(call.limited(toBodyBytes: bodyBytesMax), principal)
         }
     }
 

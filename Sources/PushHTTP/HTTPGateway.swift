@@ -18,7 +18,9 @@ public struct HTTPGateway: Sendable {
     public init(services: HTTPServices, configuration: HTTPConfiguration) {
         self.configuration = configuration
         self.logger = services.logger
-        let callers = Callers(authenticator: services.authenticator, rates: configuration.attempts)
+        let callers = Callers(
+            authenticator: services.authenticator, rates: services.rates, attempts: configuration.attempts,
+            limits: services.limits)
         responder = GatewayResponder(
             table: RouteTable(Routes.all(services, callers: callers)), callers: callers, limits: services.limits)
     }

@@ -4,7 +4,9 @@ import PushCore
 /// The use cases behind the HTTP door, and the few facts it cannot know by itself.
 public struct HTTPServices: Sendable {
     public let authenticator: Authenticator
+    public let rates: RateLimits
     public let administration: Administration
+    public let statistics: Statistics
     public let registry: DeviceRegistry
     public let accounts: Accounts
     public let groups: Groups
@@ -16,6 +18,7 @@ public struct HTTPServices: Sendable {
     public let broadcasts: Broadcasts
     public let receipts: Receipts
     public let pushSettings: PushSettings
+    public let limitSettings: LimitSettings
     /// The public keys of device credentials, a JSON Web Key Set.
     public let jwks: [UInt8]
     /// Names of what is missing for work (`store`, `broker`); empty = ready.
@@ -27,15 +30,18 @@ public struct HTTPServices: Sendable {
     public let logger: Logger
 
     public init(
-        authenticator: Authenticator, administration: Administration, registry: DeviceRegistry, accounts: Accounts,
-        groups: Groups, tags: Tags, messaging: Messaging, imports: Imports, changes: MessageChanges,
+        authenticator: Authenticator, rates: RateLimits, administration: Administration, statistics: Statistics,
+        registry: DeviceRegistry, accounts: Accounts, groups: Groups, tags: Tags, messaging: Messaging,
+        imports: Imports, changes: MessageChanges,
         conversations: Conversations, broadcasts: Broadcasts, receipts: Receipts, pushSettings: PushSettings,
-        jwks: [UInt8],
+        limitSettings: LimitSettings, jwks: [UInt8],
         missing: @escaping @Sendable () async -> [String], broker: @escaping @Sendable (String?) -> BrokerAddress,
         limits: Limits, logger: Logger
     ) {
         self.authenticator = authenticator
+        self.rates = rates
         self.administration = administration
+        self.statistics = statistics
         self.registry = registry
         self.accounts = accounts
         self.groups = groups
@@ -47,6 +53,7 @@ public struct HTTPServices: Sendable {
         self.broadcasts = broadcasts
         self.receipts = receipts
         self.pushSettings = pushSettings
+        self.limitSettings = limitSettings
         self.jwks = jwks
         self.missing = missing
         self.broker = broker

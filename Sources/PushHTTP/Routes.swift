@@ -7,12 +7,15 @@ enum Routes {
         let health = HealthRoutes(missing: services.missing)
         let keys = KeySetRoute(jwks: services.jwks, callers: callers)
         let oauth = TokenEndpoint(authenticator: services.authenticator, callers: callers, limits: services.limits)
-        let admin = AdminRoutes(administration: services.administration)
+        let admin = AdminRoutes(
+            administration: services.administration, statistics: services.statistics, limits: services.limits)
         let devices = DeviceRoutes(registry: services.registry, callers: callers, broker: services.broker)
         let messages = MessageRoutes(
             messaging: services.messaging, receipts: services.receipts, limits: services.limits)
         let groups = GroupRoutes(groups: services.groups, limits: services.limits)
         let accounts = AccountRoutes(accounts: services.accounts)
+        let tags = TagRoutes(tags: services.tags, limits: services.limits)
+        let limitSettings = LimitSettingsRoutes(settings: services.limitSettings)
         let pushSettings = PushSettingsRoutes(settings: services.pushSettings)
 
         return [
@@ -28,6 +31,8 @@ enum Routes {
             .operator(.get, "/v1/admin/apps", admin.apps),
             .operator(.patch, "/v1/admin/apps/{appId}", admin.updateApp),
             .operator(.post, "/v1/admin/apps/{appId}/rotate", admin.rotate),
+            .operator(.get, "/v1/admin/stats", admin.stats),
+            .operator(.get, "/v1/admin/audit", admin.audit),
 
             .open(.post, "/v1/devices", devices.register),
             .principal(.get, "/v1/devices/me", devices.read),
@@ -52,11 +57,25 @@ enum Routes {
             .principal(.put, "/v1/groups/{id}/members", groups.addMembers),
             .principal(.delete, "/v1/groups/{id}/members", groups.removeMembers),
 
-            // Tags.
+            .principal(.get, "/v1/tags", tags.list),
+            .principal(.get, "/v1/tags/{tag}", tags.read),
+            .principal(.put, "/v1/tags/{tag}/members", tags.addMembers),
+            .principal(.delete, "/v1/tags/{tag}/members", tags.removeMembers),
 
             .principal(.get, "/v1/accounts/{userId}", accounts.read),
             .principal(.put, "/v1/accounts/{userId}", accounts.ensure),
+            .principal(.delete, "/v1/accounts/{userId}", accounts.delete),
+            .principal(.delete, "/v1/accounts/{userId}/devices/{deviceId}", accounts.endDevice),
+            .principal(.post, "/v1/accounts/{userId}/kick", accounts.kick),
+            .principal(.post, "/v1/accounts/import", accounts.importAccounts),
+            // A user may be called that, too.
+            .principal(.get, "/v1/accounts/import", accounts.read),
+            .principal(.put, "/v1/accounts/import", accounts.ensure),
+            .principal(.delete, "/v1/accounts/import", accounts.delete),
+            .principal(.get, "/v1/presence", accounts.presence),
 
+            .principal(.get, "/v1/settings/limits", limitSettings.read),
+            .principal(.put, "/v1/settings/limits", limitSettings.put),
             .principal(.get, "/v1/settings/push/{vendor}", pushSettings.read),
             .principal(.put, "/v1/settings/push/{vendor}", pushSettings.put),
             .principal(.delete, "/v1/settings/push/{vendor}", pushSettings.delete),

@@ -17,6 +17,7 @@ struct Fixture {
     let administration: Administration
     let registry: DeviceRegistry
     let adminToken: String
+    private let authenticator: Authenticator
     private(set) var appID = ""
     private(set) var appSecret = ""
     private(set) var signingKey = ""
@@ -33,14 +34,15 @@ struct Fixture {
         missing: [String] = [], configure: (inout HTTPConfiguration) -> Void = { _ in }
     ) async throws {
         let clock = Self.clock
-        let devices = MemoryDeviceStore()
-        let delivery = QuietDeliveryStore()
         let access = access
+        let devices = MemoryDeviceStore(access: access)
+        let delivery = QuietDeliveryStore()
         let signer = DeviceCredentialSigner()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let authenticator = Authenticator(
             access: access, devices: devices, deviceVerifier: try DeviceCredentialVerifier(jwks: signer.jwks),
             tokens: try #require(AccessTokenKey(bytes: Array(repeating: 7, count: 32))), instance: "test", clock: clock)
+        self.authenticator = authenticator
         administration = Administration(access: access, ids: IDGenerator(), clock: clock)
         registry = DeviceRegistry(
             devices: devices, authenticator: authenticator, signer: signer, changes: changes, limits: limits,
@@ -55,10 +57,13 @@ struct Fixture {
         configure(&configuration)
         gateway = HTTPGateway(
             services: HTTPServices(
-                authenticator: authenticator, administration: administration, registry: registry,
-                accounts: Accounts(devices: devices, presence: PresenceBook(), clock: clock),
+                authenticator: authenticator, rates: RateLimits(limits: limits), administration: administration,
+                statistics: Statistics(store: access, presence: PresenceBook()), registry: registry,
+                accounts: Accounts(
+                    store: devices, devices: devices, presence: PresenceBook(), changes: changes, limits: limits,
+                    clock: clock),
                 groups: Groups(store: MemoryGroupStore(), ids: IDGenerator(), limits: limits, clock: clock),
-                tags: Tags(store: NoOperations(), limits: limits, clock: clock),
+                tags: Tags(store: MemoryTagStore(), limits: limits, clock: clock),
                 messaging: Messaging(
                     archive: archive, devices: devices, delivery: delivery, publisher: QuietPublisher(),
                     receipts: receipts, expansionWaiting: {}, ids: IDGenerator(), limits: limits, clock: clock),
@@ -70,6 +75,7 @@ struct Fixture {
                 receipts: receipts,
                 pushSettings: PushSettings(
                     store: delivery, catalog: AnyVendorCatalog(), queue: queue, access: access, clock: clock),
+                limitSettings: LimitSettings(access: access, limits: limits, clock: clock),
                 jwks: signer.jwks, missing: { missing },
                 broker: { BrokerAddress(host: $0 ?? "none", port: 1883, isTLS: false, websocketPort: nil) },
                 limits: limits, logger: logger),
@@ -93,6 +99,13 @@ struct Fixture {
             broker: BrokerAddress(host: "h", port: 1, isTLS: false, websocketPort: nil))
         deviceToken = try #require(registered.answer.object?["credential"]?.string)
         deviceID = try #require(registered.answer.object?["deviceId"]?.string)
+    }
+
+    /// An access token with fewer scopes.
+    func appToken(scope: String) throws -> String {
+        let answer = try authenticator.accessToken(appID: appID, secret: appSecret, scope: scope, limits: Limits())
+        guard case .token(let token, _, _) = answer else { throw GatewayError(.internalError, "no token") }
+        return token
     }
 
     func signature(of userID: String, expiresIn seconds: Int64 = 600) throws -> String {

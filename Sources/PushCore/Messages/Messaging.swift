@@ -32,7 +32,8 @@ public struct Messaging: Sendable {
     /// Archives a message and returns when it is on disk with its audience; delivery follows from the archive.
     public func send(_ body: RawJSON, as principal: Principal) async throws -> Acceptance {
         if case .app = principal { _ = try principal.app(with: .messagesSend) }
-        let message = try Message(parsing: body, as: principal, limits: limits, ids: ids, now: clock.now)
+        let message = try Message(
+            parsing: body, as: principal, limits: limits.effective(for: principal.tenant), ids: ids, now: clock.now)
         if message.isEphemeral { return try await sendEphemeral(message, as: principal) }
         let acceptance = try await archive.accept(message, from: principal)
         if acceptance.recipients == nil { expansionWaiting() }

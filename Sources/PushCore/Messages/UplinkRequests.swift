@@ -8,11 +8,12 @@ public struct UplinkRequests: Sendable {
     private let receipts: Receipts
     private let registry: DeviceRegistry
     private let presence: PresenceBook
+    private let rates: RateLimits
     private let limits: Limits
 
     public init(
         authenticator: Authenticator, messaging: Messaging, conversations: Conversations, changes: MessageChanges,
-        receipts: Receipts, registry: DeviceRegistry, presence: PresenceBook, limits: Limits
+        receipts: Receipts, registry: DeviceRegistry, presence: PresenceBook, rates: RateLimits, limits: Limits
     ) {
         self.authenticator = authenticator
         self.messaging = messaging
@@ -21,6 +22,7 @@ public struct UplinkRequests: Sendable {
         self.receipts = receipts
         self.registry = registry
         self.presence = presence
+        self.rates = rates
         self.limits = limits
     }
 
@@ -57,6 +59,7 @@ public struct UplinkRequests: Sendable {
             requestID = body.object?["requestId"]
             wantsReply = requestID != nil || isCorrelated
             let device = try await authenticator.device(id: request.deviceID)
+            if !Self.unlimited.contains(request.operation) { try rates.require(.device(device)) }
             let result = try await run(request.operation, body, as: device)
             var afterwards: (@Sendable () async -> Void)?
             if request.operation == "deregister" {
@@ -125,7 +128,12 @@ public struct UplinkRequests: Sendable {
         return body
     }
 
+    /// What costs no token. An acknowledgement belongs to a message that the gateway chose to send, and a device that
+    /// gets a thousand a second is right to confirm them; they are cumulative, and at most a lane's worth waits.
+    private static let unlimited: Set<String> = ["ack", "state"]
+
     private func run(_ operation: String, _ body: RawJSON, as device: DeviceIdentity) async throws -> RawJSON {
+        let limits = limits.effective(for: device.tenant)
         guard body.bytes.count <= limits.requestBytesMax else {
             throw GatewayError(.tooLarge, "The request is larger than \(limits.requestBytesMax) bytes.")
         }

@@ -38,6 +38,44 @@ extension GatewayAPI {
         try await call(.get, ["v1", "accounts", userID]).json()
     }
 
+    /// Makes accounts for up to 500 users.
+    /// - Returns: `{userId, account, status}` each.
+    @discardableResult
+    public func importAccounts(_ users: [String]) async throws -> [JSONValue] {
+        try await call(.post, ["v1", "accounts", "import"], body: ["users": Self.list(users)]).json()["results"]?
+            .array ?? []
+    }
+
+    /// Who of up to 500 users is connected: `{userId, account, online, devices}` for each that is known.
+    public func presence(users: [String]) async throws -> [JSONValue] {
+        try await call(.get, ["v1", "presence"], query: ["users": users.joined(separator: ",")]).json()["items"]?
+            .array ?? []
+    }
+
+    /// Ends one device of a user.
+    public func endDevice(_ deviceID: String, userID: String) async throws {
+        _ = try await call(.delete, ["v1", "accounts", userID, "devices", deviceID])
+    }
+
+    /// Ends all devices of a user; signatures made before now open nothing any more.
+    /// - Returns: how many devices were ended.
+    @discardableResult
+    public func kick(userID: String) async throws -> Int {
+        Int(try await call(.post, ["v1", "accounts", userID, "kick"]).json()["devices"]?.integer ?? 0)
+    }
+
+    /// Deletes a user's account with its inbox and history. The user may come back, with a new account.
+    public func deleteAccount(userID: String) async throws { _ = try await call(.delete, ["v1", "accounts", userID]) }
+
+    /// Up to 500 users a call. The tag is made if there is none.
+    public func addMembers(_ users: [String], toTag tag: String) async throws {
+        _ = try await call(.put, ["v1", "tags", tag, "members"], body: ["users": Self.list(users)])
+    }
+
+    public func removeMembers(_ users: [String], fromTag tag: String) async throws {
+        _ = try await call(.delete, ["v1", "tags", tag, "members"], body: ["users": Self.list(users)])
+    }
+
     /// - Returns: the group's id.
     @discardableResult
     public func createGroup(id: String? = nil, name: String? = nil, users: [String]) async throws -> String {
@@ -72,6 +110,14 @@ extension GatewayAPI {
 
     public func push(vendor: String) async throws -> JSONValue {
         try await call(.get, ["v1", "settings", "push", vendor]).json()
+    }
+
+    /// Changes what `settings` names of `{deviceRequestsPerSecond, deviceBurst, appRequestsPerSecond, contentBytes,
+    /// requestBytes, batchMessages}`; 0 takes a limit away.
+    /// - Returns: the whole, as it holds now.
+    @discardableResult
+    public func setLimits(_ settings: JSONValue) async throws -> JSONValue {
+        try await call(.put, ["v1", "settings", "limits"], body: settings).json()
     }
 
     @discardableResult

@@ -1,8 +1,10 @@
 import PushCore
 
-/// `/v1/admin`: tenants and apps, for the operator.
+/// `/v1/admin`: tenants, apps and the gateway as a whole, for the operator.
 struct AdminRoutes: Sendable {
     let administration: Administration
+    let statistics: Statistics
+    let limits: Limits
 
     func createTenant(_ call: Call) async throws -> Answer {
         .json(try await administration.createTenant(try await call.body()), status: .created)
@@ -27,5 +29,12 @@ struct AdminRoutes: Sendable {
     func rotate(_ call: Call) async throws -> Answer {
         let body = try await call.optionalBody() ?? .emptyObject
         return .json(try await administration.rotate(id: try call.parameter("appId"), body))
+    }
+
+    func stats(_ call: Call) async throws -> Answer { .json(try await statistics.read()) }
+
+    func audit(_ call: Call) async throws -> Answer {
+        let page = try PageRequest(limit: call.query["limit"], cursor: call.query["cursor"], limits: limits)
+        return .json(try await statistics.audit(page))
     }
 }

@@ -15,6 +15,19 @@ struct Answer: Sendable {
 
     static let noContent = Answer(status: .noContent, fields: FieldSets.empty, body: nil)
 
+    /// Says what is left of the caller's limit, in the fields of draft-ietf-httpapi-ratelimit-headers-06.
+    mutating func tell(_ balance: TokenBalance) {
+        let rate = balance.rate
+        for (name, value) in [
+            (FieldNames.rateLimit, "\(rate.burst)"),
+            (FieldNames.rateRemaining, "\(balance.remaining)"),
+            (FieldNames.rateReset, "\(balance.secondsToFull)"),
+            (FieldNames.ratePolicy, "\(rate.perSecond);w=1;burst=\(rate.burst)"),
+        ] {
+            if let name { fields[name] = value }
+        }
+    }
+
     /// - Parameter isHead: the same without its body, as HEAD asks for.
     func response(requestID: String, isHead: Bool) -> Response {
         var fields = fields
@@ -34,6 +47,10 @@ enum FieldNames {
     static let tenant = HTTPField.Name("X-Tenant")
     static let pragma = HTTPField.Name("Pragma")
     static let app = HTTPField.Name("X-App")
+    static let rateLimit = HTTPField.Name("RateLimit-Limit")
+    static let rateRemaining = HTTPField.Name("RateLimit-Remaining")
+    static let rateReset = HTTPField.Name("RateLimit-Reset")
+    static let ratePolicy = HTTPField.Name("RateLimit-Policy")
 }
 
 /// The header fields of answers, made once. Answers are private to their caller and change with every write, so none

@@ -4,14 +4,37 @@ import PushCore
 /// Who is calling: the one place where credentials of HTTP requests are read and attempts are counted.
 struct Callers: Sendable {
     private let authenticator: Authenticator
-    private let anonymous: AttemptLimiter
-    private let failed: AttemptLimiter
+    private let rates: RateLimits
+    private let anonymous: Attempts
+    private let failed: Attempts
 
-    init(authenticator: Authenticator, rates: AttemptRates) {
+    init(authenticator: Authenticator, rates: RateLimits, attempts: AttemptRates, limits: Limits) {
         self.authenticator = authenticator
-        anonymous = AttemptLimiter(perSecond: rates.anonymousPerSecond)
-        failed = AttemptLimiter(perSecond: rates.failedPerSecond)
+        self.rates = rates
+        anonymous = Attempts(perSecond: attempts.anonymousPerSecond, addressesMax: limits.attemptBucketsMax)
+        failed = Attempts(perSecond: attempts.failedPerSecond, addressesMax: limits.attemptBucketsMax)
     }
+
+    /// What an address has left of one kind of attempt.
+    private struct Attempts {
+        let buckets: TokenBuckets<RemoteAddress>
+        let rate: TokenRate
+
+        init(perSecond: Int, addressesMax: Int) {
+            buckets = TokenBuckets(bucketsMax: addressesMax)
+            rate = TokenRate(perSecond: Int64(perSecond), burst: Int64(perSecond))
+        }
+
+        func take(_ call: Call) throws(GatewayError) {
+            let balance = buckets.take(call.remoteAddress, at: rate)
+            if balance.isGranted { return }
+            throw GatewayError(
+                .rateLimited, "Too many attempts from this address.", retryAfterSeconds: balance.retryAfterSeconds)
+        }
+    }
+
+    /// Takes the token of one request of a caller; nil when its tenant has set no limit.
+    func takeToken(of principal: Principal) -> TokenBalance? { rates.take(principal) }
 
     /// The app or device behind the bearer token; with `X-Tenant` the operator in the name of the tenant's first app,
     /// or of `X-App`.
@@ -54,10 +77,10 @@ struct Callers: Sendable {
     // MARK: Attempts
 
     /// Counts a call without any credential. Throws `rate_limited` when the address has used up its share.
-    func admitAnonymous(_ call: Call) throws(GatewayError) { try Self.take(from: anonymous, call) }
+    func admitAnonymous(_ call: Call) throws(GatewayError) { try anonymous.take(call) }
 
     /// Counts a credential that was refused. Throws `rate_limited` when the address has used up its share.
-    func countFailure(_ call: Call) throws(GatewayError) { try Self.take(from: failed, call) }
+    func countFailure(_ call: Call) throws(GatewayError) { try failed.take(call) }
 
     /// Runs a check of a credential and counts it when it finds it wrong. What was once right (expired, revoked) is
     /// not counted: many devices behind one address must all be told so.
@@ -72,10 +95,5 @@ struct Callers: Sendable {
             if !isAnonymous { try countFailure(call) }
             throw error
         }
-    }
-
-    private static func take(from limiter: AttemptLimiter, _ call: Call) throws(GatewayError) {
-        guard let seconds = limiter.take(call.remoteAddress) else { return }
-        throw GatewayError(.rateLimited, "Too many attempts from this address.", retryAfterSeconds: seconds)
     }
 }

@@ -8,7 +8,7 @@ struct Call: Sendable {
     let parameters: PathParameters
     let query: QueryParameters
     let remoteAddress: RemoteAddress
-    private let bodyBytesMax: Int
+    private var bodyBytesMax: Int
 
     init(
         request: Request, parameters: PathParameters, query: QueryParameters, remoteAddress: RemoteAddress,
@@ -19,6 +19,13 @@ struct Call: Sendable {
         self.query = query
         self.remoteAddress = remoteAddress
         self.bodyBytesMax = bodyBytesMax
+    }
+
+    /// The same with the smaller of two bounds for the body: the caller's tenant may have set one.
+    func limited(toBodyBytes bytes: Int) -> Call {
+        var call = self
+        call.bodyBytesMax = min(bodyBytesMax, bytes)
+        return call
     }
 
     /// The part of the path that stands for `{name}`.

@@ -134,9 +134,7 @@ extension Storage: AccessStore {
 
     public func audit(actor: String, action: String, subject: String, at now: Milliseconds) async throws {
         try await commits.run { writer in
-            try writer.db.execute(
-                sql: "INSERT INTO audit (at, actor, action, subject) VALUES (?, ?, ?, ?)",
-                arguments: [now, actor, action, subject])
+            try AuditTrail.note(writer.db, actor: actor, action: action, subject: subject, at: now)
         }
     }
 }

@@ -38,7 +38,7 @@ struct MessageTrace {
         of entry: InboxEntry, isPublished: Bool, publishedAt: Milliseconds?
     ) throws -> [DeviceTrace] {
         let account = try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT account_id, user_id FROM account WHERE key = ?"),
+            db.cachedStatement(sql: "SELECT account_id, user_id FROM account WHERE key = ? AND deleted_at IS NULL"),
             arguments: [entry.account.rawValue])
         guard let account else { return [] }
         var stages = [DeviceTrace.Stage(stage: "archived", at: message.serverTime)]

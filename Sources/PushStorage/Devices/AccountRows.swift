@@ -26,15 +26,30 @@ struct AccountRow {
 enum AccountRows {
     static func find(_ db: Database, tenant: TenantKey, userID: String) throws -> AccountRow? {
         try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT \(AccountRow.columns) FROM account WHERE tenant = ? AND user_id = ?"),
+            db.cachedStatement(
+                sql: """
+                    SELECT \(AccountRow.columns) FROM account
+                    WHERE tenant = ? AND user_id = ? AND deleted_at IS NULL
+                    """),
             arguments: [tenant.rawValue, userID]
         ).map(AccountRow.init)
     }
 
+    /// nil for a deleted account, as for one that never was.
     static func find(_ db: Database, id: String) throws -> AccountRow? {
         try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT \(AccountRow.columns) FROM account WHERE account_id = ?"), arguments: [id]
+            db.cachedStatement(
+                sql: "SELECT \(AccountRow.columns) FROM account WHERE account_id = ? AND deleted_at IS NULL"),
+            arguments: [id]
         ).map(AccountRow.init)
+    }
+
+    /// Deleted accounts as well: others may ask for what they still have of them.
+    static func findEver(_ db: Database, id: String, tenant: TenantKey) throws -> AccountRef? {
+        try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT key, account_id FROM account WHERE account_id = ? AND tenant = ?"),
+            arguments: [id, tenant.rawValue]
+        ).map { AccountRef(key: AccountKey(rawValue: $0[0]), id: $0[1]) }
     }
 
     static func insert(
@@ -63,7 +78,7 @@ enum AccountRows {
     }
 }
 
-/// Accounts the writer looked up by one of their names. Their names, key and tenant never change.
+/// Accounts the writer looked up by one of their names. Their names, key and tenant never change while they live.
 final class AccountCache {
     private var byID: [String: (ref: AccountRef, tenant: TenantKey)] = [:]
     private var byUser: [TenantKey: [String: AccountRef]] = [:]
@@ -73,6 +88,11 @@ final class AccountCache {
     func account(id: String) -> (ref: AccountRef, tenant: TenantKey)? { byID[id] }
 
     func account(tenant: TenantKey, userID: String) -> AccountRef? { byUser[tenant]?[userID] }
+
+    func forget(_ row: AccountRow) {
+        byID[row.ref.id] = nil
+        if byUser[row.tenant]?.removeValue(forKey: row.userID) != nil { userCount -= 1 }
+    }
 
     func put(_ row: AccountRow) {
         if byID.count >= Self.entriesMax { byID.removeAll() }

@@ -98,15 +98,6 @@ extension Storage: DeviceStore {
         }
     }
 
-    /// Refuses user signatures that were issued before `time` from now on.
-    public func refuseSignatures(of account: AccountKey, before time: Milliseconds) async throws {
-        try await commits.run { writer in
-            try writer.db.execute(
-                sql: "UPDATE account SET not_before = max(ifnull(not_before, 0), ?) WHERE key = ?",
-                arguments: [time, account.rawValue])
-        }
-    }
-
     public func devices(of account: AccountKey) async throws -> [Device] {
         try await file.read { try DeviceRows.devices($0, of: account) }
     }

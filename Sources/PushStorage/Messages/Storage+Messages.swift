@@ -69,7 +69,7 @@ extension Storage: MessageArchive {
                 if let account = sender.account { found.remove(account.key.rawValue) }
                 keys = found.sorted()
             }
-            let ids = try db.cachedStatement(sql: "SELECT account_id FROM account WHERE key = ?")
+            let ids = try db.cachedStatement(sql: "SELECT account_id FROM account WHERE key = ? AND deleted_at IS NULL")
             let accounts = try keys.compactMap { key in
                 try String.fetchOne(ids, arguments: [key]).map { AccountRef(key: AccountKey(rawValue: key), id: $0) }
             }

@@ -37,6 +37,8 @@ final class CommitQueue: Sendable {
     init(limits: Limits) { self.limits = limits }
 
     var counters: Counters { state.withLock { $0.counters } }
+    /// Commands that wait for the thread.
+    var waitingCount: Int { state.withLock { $0.waiting.count } }
     var isClosed: Bool { state.withLock { $0.isClosed } }
     /// When a transaction last reached the disk; nil when the last one failed.
     var lastCommit: ContinuousClock.Instant? { state.withLock { $0.lastCommit } }

@@ -112,23 +112,29 @@ struct Gateway: Sendable {
         let imports = Imports(store: storage, ids: ids, limits: limits, clock: clock)
         let tags = Tags(store: storage, limits: limits, clock: clock)
         let broadcasts = Broadcasts(store: storage, changed: { expander.wake() }, clock: clock)
+        let rates = RateLimits(limits: limits)
+        let eraser = AccountEraser(store: storage, logger: logger)
         let uplink = try UplinkConnection(
             connection,
             requests: UplinkRequests(
                 authenticator: authenticator, messaging: messaging, conversations: conversations, changes: changes,
-                receipts: receipts, registry: registry, presence: presence, limits: limits),
+                receipts: receipts, registry: registry, presence: presence, rates: rates, limits: limits),
             loop: requestLoop, limits: limits, logger: logger)
         self.uplink = uplink
         let isManaged = broker != nil
         let door = HTTPGateway(
             services: HTTPServices(
-                authenticator: authenticator, administration: administration, registry: registry,
-                accounts: Accounts(devices: storage, presence: presence, clock: clock),
+                authenticator: authenticator, rates: rates, administration: administration,
+                statistics: Statistics(store: storage, presence: presence), registry: registry,
+                accounts: Accounts(
+                    store: storage, devices: storage, presence: presence, changes: deviceChanges, limits: limits,
+                    clock: clock),
                 groups: Groups(store: storage, ids: ids, limits: limits, clock: clock), tags: tags,
                 messaging: messaging, imports: imports, changes: changes, conversations: conversations,
                 broadcasts: broadcasts, receipts: receipts,
                 pushSettings: PushSettings(
                     store: storage, catalog: vendors, queue: pushQueue, access: storage, clock: clock),
+                limitSettings: LimitSettings(access: storage, limits: limits, clock: clock),
                 jwks: signer.jwks,
                 missing: {
                     var missing: [String] = []
@@ -154,6 +160,7 @@ struct Gateway: Sendable {
             },
             Worker("delivery marks") { await progress.run() },
             Worker("last seen") { await seen.run() },
+            Worker("eraser") { await eraser.run() },
         ]
         if let broker { services.append(broker) }
         services += [

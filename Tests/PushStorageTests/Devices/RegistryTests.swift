@@ -109,10 +109,12 @@ import Testing
     @Test func `signatures from before a kick are refused`() async throws {
         let store = try await TestStore()
         let ann = try await store.register("ann", code: "c", signedAt: 100)
-        try await store.storage.refuseSignatures(of: ann.identity.account.key, before: 200)
+        let account = ann.identity.account
+        #expect(try await store.storage.endDevices(of: account.key, actor: "app", at: 200) == [ann.identity.deviceID])
         let old = await store.refusal { try await store.register("ann", code: "c", signedAt: 199) }
         #expect(old?.code == .tokenRevoked)
-        #expect(try await !store.register("ann", code: "c", signedAt: 200).isNew)
+        let again = try await store.register("ann", code: "c", signedAt: 200)
+        #expect(again.isNew && again.identity.account == account)
     }
 
     @Test func `a cursor goes forward only, never beyond the head`() async throws {

@@ -28,6 +28,11 @@ import Testing
         AND (left_version IS NULL OR left_version > 1) ORDER BY account LIMIT 5
         """,
         "SELECT at FROM dispatch_time WHERE position >= 1 ORDER BY position LIMIT 1",
+        "SELECT key FROM tag WHERE tenant = 1 AND name > 'a' ORDER BY name LIMIT 5",
+        "SELECT tag FROM tag_member WHERE account = 1 AND left_version IS NULL",
+        "SELECT seq, message FROM inbox WHERE account = 1 ORDER BY seq LIMIT 5",
+        "SELECT key FROM message WHERE sender_account = 1 AND syncs_to_sender = 0 AND key > 1 ORDER BY key LIMIT 5",
+        "SELECT at FROM audit WHERE key < 9 ORDER BY key DESC LIMIT 5",
     ])
     func `is a search in an index, not a walk`(_ sql: String) async throws {
         let store = try await TestStore()

@@ -2,11 +2,12 @@ import PushCore
 import Synchronization
 
 /// Tenants, apps and the admin token in memory.
-public final class MemoryAccessStore: AccessStore {
+public final class MemoryAccessStore: AccessStore, StatisticsStore {
     private struct State {
         var tenants: [Tenant] = []
         var apps: [App] = []
         var adminTokenHash: String?
+        var trail: [AuditEntry] = []
         var fault: (any Error)?
     }
 
@@ -91,7 +92,26 @@ public final class MemoryAccessStore: AccessStore {
 
     public func adminTokenHash() async throws -> String? { state.withLock { $0.adminTokenHash } }
     public func setAdminTokenHash(_ hash: String) async throws { state.withLock { $0.adminTokenHash = hash } }
-    public func audit(actor: String, action: String, subject: String, at now: Milliseconds) async throws {}
+
+    public func audit(actor: String, action: String, subject: String, at now: Milliseconds) async throws {
+        state.withLock { state in
+            let key = Int64(state.trail.count + 1)
+            state.trail.append(AuditEntry(key: key, at: now, actor: actor, action: action, subject: subject))
+        }
+    }
+
+    public func auditTrail(before key: Int64?, limit: Int) async throws -> [AuditEntry] {
+        state.withLock { state in state.trail.filter { $0.key < key ?? .max }.reversed().prefix(limit).map { $0 } }
+    }
+
+    public func statistics() async throws -> StoreStatistics {
+        state.withLock { state in
+            StoreStatistics(
+                tenants: Int64(state.tenants.count), apps: Int64(state.apps.count), accounts: 0,
+                devices: .init(active: 0, deregistered: 0, moved: 0), messages: 0, entries: 0, waitingPushes: 0,
+                writer: .init(waiting: 0, transactions: 0, commands: 0, failures: 0))
+        }
+    }
 
     private static let unknown = GatewayError(.notFound, "There is no such thing.")
 }

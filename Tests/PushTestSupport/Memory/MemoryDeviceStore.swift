@@ -3,7 +3,7 @@ import Synchronization
 
 /// Devices and accounts in memory, with as many of the registry's rules as a door's tests need: one active device per
 /// code, ended ones stay ended.
-public final class MemoryDeviceStore: DeviceStore {
+public final class MemoryDeviceStore: DeviceStore, AccountStore {
     private struct State {
         var accounts: [AccountRef] = []
         var users: [String] = []
@@ -11,8 +11,10 @@ public final class MemoryDeviceStore: DeviceStore {
     }
 
     private let state = Mutex(State())
+    private let access: MemoryAccessStore?
 
-    public init() {}
+    /// - Parameter access: tells what a device's tenant is now; without it a tenant stays as it was at registration.
+    public init(access: MemoryAccessStore? = nil) { self.access = access }
 
     public func register(_ registration: Registration, at now: Milliseconds) async throws -> RegistrationOutcome {
         state.withLock { state in
@@ -47,7 +49,8 @@ public final class MemoryDeviceStore: DeviceStore {
     public func lookUp(deviceID: String) async throws -> DeviceLookup {
         state.withLock { state in
             guard let found = state.devices.first(where: { $0.device.deviceID == deviceID }) else { return .unknown }
-            return found.device.status == .active ? .active(Self.identity(found.device, found.tenant)) : .ended
+            let tenant = access?.tenant(key: found.tenant.key) ?? found.tenant
+            return found.device.status == .active ? .active(Self.identity(found.device, tenant)) : .ended
         }
     }
 
@@ -87,6 +90,65 @@ public final class MemoryDeviceStore: DeviceStore {
     public func devices(of account: AccountKey) async throws -> [Device] {
         state.withLock { state in state.devices.map(\.device).filter { $0.account.key == account } }
     }
+
+    // MARK: Whole accounts
+
+    public func ensureAccounts(
+        tenant: TenantKey, userIDs: [String], at now: Milliseconds
+    ) async throws -> [(userID: String, account: AccountRef, isNew: Bool)] {
+        state.withLock { state in
+            userIDs.map { user in
+                let (account, isNew) = Self.account(of: user, in: &state)
+                return (user, account, isNew)
+            }
+        }
+    }
+
+    public func activeDevices(tenant: TenantKey, userIDs: [String]) async throws -> [UserDevices] {
+        state.withLock { state in
+            userIDs.compactMap { user in
+                guard let index = state.users.firstIndex(of: user) else { return nil }
+                let account = state.accounts[index]
+                let active = state.devices.map(\.device).filter { $0.account == account && $0.status == .active }
+                return UserDevices(
+                    userID: user, account: account,
+                    devices: active.map { .init(deviceID: $0.deviceID, osType: $0.osType, lastSeenAt: $0.lastSeenAt) })
+            }
+        }
+    }
+
+    public func endDevice(
+        _ deviceID: String, of account: AccountKey, actor: String, at now: Milliseconds
+    ) async throws -> Bool {
+        let device = state.withLock { state in
+            state.devices.map(\.device).first { $0.deviceID == deviceID && $0.account.key == account }
+        }
+        guard let device else { return false }
+        _ = try await deregister(device.key, at: now)
+        return true
+    }
+
+    public func endDevices(of account: AccountKey, actor: String, at now: Milliseconds) async throws -> [String] {
+        let active = try await devices(of: account).filter { $0.status == .active }
+        for device in active { _ = try await deregister(device.key, at: now) }
+        return active.map(\.deviceID)
+    }
+
+    public func deleteAccount(
+        _ account: AccountKey, actor: String, at now: Milliseconds
+    ) async throws -> [String]? {
+        let ended = try await endDevices(of: account, actor: actor, at: now)
+        return state.withLock { state in
+            guard let index = state.accounts.firstIndex(where: { $0.key == account }), state.users[index] != "/" else {
+                return nil
+            }
+            state.users[index] = "/"
+            return ended
+        }
+    }
+
+    public func eraseNextPage(of account: AccountKey) async throws -> ErasureProgress { .done }
+    public func accountsToErase(limit: Int) async throws -> [AccountKey] { [] }
 
     public func cursor(of device: DeviceKey) async throws -> Cursor { Cursor(seq: 0, broadcastSeq: 0) }
 
