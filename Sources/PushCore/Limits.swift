@@ -32,6 +32,12 @@ public struct Limits: Sendable {
     /// Commands waiting for the writer; beyond it a sender is answered 503 before anything is accepted.
     public var writerQueueCommandsMax = 10_000
     public var writerBatchCommandsMax = 512
+    /// Messages of a batch or an import in one command of the writer, and entries after which it ends early: others'
+    /// messages wait as long as one command takes.
+    public var commandMessagesMax = 100
+    public var commandEntriesMax = 4000
+    /// How far ahead of the gateway's clock the time of an imported message may be.
+    public var importAheadMax: Milliseconds = 86_400_000
     /// Receivers that are expanded in the sender's own transaction; larger audiences are walked in pages of this.
     public var expansionPageAccounts = 1000
 

@@ -12,6 +12,7 @@ enum Routes {
         let devices = DeviceRoutes(registry: services.registry, callers: callers, broker: services.broker)
         let messages = MessageRoutes(
             messaging: services.messaging, receipts: services.receipts, limits: services.limits)
+        let imports = ImportRoutes(imports: services.imports)
         let groups = GroupRoutes(groups: services.groups, limits: services.limits)
         let accounts = AccountRoutes(accounts: services.accounts)
         let tags = TagRoutes(tags: services.tags, limits: services.limits)
@@ -41,6 +42,9 @@ enum Routes {
             .principal(.post, "/v1/devices/me/credential", devices.newCredential),
 
             .principal(.post, "/v1/messages", messages.send),
+            .principal(.post, "/v1/messages/batch", messages.sendBatch),
+            .principal(.post, "/v1/messages/import", imports.run),
+            .principal(.get, "/v1/messages/lookup", messages.lookUp),
             .principal(.get, "/v1/messages/sync", messages.sync),
             .principal(.post, "/v1/messages/ack", messages.acknowledge),
             .principal(.get, "/v1/messages/{id}", messages.read),

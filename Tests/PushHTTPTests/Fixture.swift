@@ -67,7 +67,7 @@ struct Fixture {
                 messaging: Messaging(
                     archive: archive, devices: devices, delivery: delivery, publisher: QuietPublisher(),
                     receipts: receipts, expansionWaiting: {}, ids: IDGenerator(), limits: limits, clock: clock),
-                imports: Imports(store: NoOperations(), ids: IDGenerator(), limits: limits, clock: clock),
+                imports: Imports(store: MemoryImportStore(), ids: IDGenerator(), limits: limits, clock: clock),
                 changes: MessageChanges(
                     store: NoOperations(), changes: NoDeviceChanges(), limits: limits, clock: clock),
                 conversations: Conversations(store: NoOperations(), limits: limits, clock: clock),

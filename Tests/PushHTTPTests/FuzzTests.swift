@@ -20,12 +20,14 @@ import Testing
         "/v1/messages", "/v1/messages/sync?after=1&limit=5", "/v1/messages/ack", "/v1/messages/m1", "/v1/devices",
         "/v1/devices/me", "/v1/groups", "/v1/groups/g1/members?limit=2", "/v1/accounts/%E5%BC%A0", "/oauth/token",
         "/v1/admin/tenants", "/v1/admin/apps?tenantNo=acme", "/v1/settings/push/apns?app=x", "/readyz",
+        "/v1/messages/batch", "/v1/messages/import", "/v1/messages/lookup?key=1_2_3",
     ]
     private static let bodies = [
         #"{"id":"m1","to":"acct_9","type":0,"content":{"text":"hi"},"push":{"title":"t","data":{"a":1}}}"#,
         #"{"uniqueCode":"c","userId":"u","osType":"IOS","pushTokens":[{"vendor":"apns","token":"t"}]}"#,
         #"{"groupId":"g1","name":"n","users":["a","b"]}"#, #"{"seq":1,"broadcastSeq":2}"#, #"{"tenantNo":"x"}"#,
         "grant_type=client_credentials&client_id=a&client_secret=b", #"{"audience":{"users":["a"]},"type":"TEXT"}"#,
+        #"{"messages":[{"id":"m1","from":"user:a","to":"acct_9","type":0,"content":{"text":"hi"},"timestamp":1}],"dryRun":false}"#,
     ]
     private static let methods: [HTTPRequest.Method] = [.get, .post, .put, .patch, .delete, .head, .options]
 

@@ -23,7 +23,8 @@ public struct Groups: Sendable {
             throw GatewayError(.tooLarge, "At most \(limits.membersPerCallMax) users a call.")
         }
         return try await store.createGroup(
-            id: id, name: name ?? id, users: users, tenant: identity.tenant.key, at: clock.now
+            id: id, name: name ?? id, users: users, tenant: identity.tenant.key, at: clock.now,
+            announcedBy: identity
         ).json
     }
 
@@ -38,8 +39,8 @@ public struct Groups: Sendable {
     }
 
     public func delete(id: String, as principal: Principal) async throws {
-        let (_, group) = try await known(id, as: principal)
-        try await store.deleteGroup(group.key, at: clock.now)
+        let (app, group) = try await known(id, as: principal)
+        try await store.deleteGroup(group.key, at: clock.now, announcedBy: app)
     }
 
     public func members(of id: String, _ page: PageRequest, as principal: Principal) async throws -> RawJSON {
@@ -54,16 +55,18 @@ public struct Groups: Sendable {
     }
 
     public func addMembers(_ body: RawJSON, to id: String, as principal: Principal) async throws -> RawJSON {
-        let (tenant, group) = try await known(id, as: principal)
+        let (app, group) = try await known(id, as: principal)
         let result = try await store.addMembers(
-            try users(of: body), to: group.key, tenant: tenant, membersMax: limits.groupMembersMax, at: clock.now)
+            try users(of: body), to: group.key, tenant: app.tenant.key, membersMax: limits.groupMembersMax,
+            at: clock.now, announcedBy: app)
         return Self.answer(result)
     }
 
     public func removeMembers(_ body: RawJSON, from id: String, as principal: Principal) async throws -> RawJSON {
-        let (tenant, group) = try await known(id, as: principal)
+        let (app, group) = try await known(id, as: principal)
         return Self.answer(
-            try await store.removeMembers(try users(of: body), from: group.key, tenant: tenant, at: clock.now))
+            try await store.removeMembers(
+                try users(of: body), from: group.key, tenant: app.tenant.key, at: clock.now, announcedBy: app))
     }
 
     private func users(of body: RawJSON) throws -> [String] {
@@ -77,12 +80,12 @@ public struct Groups: Sendable {
         return users
     }
 
-    private func known(_ id: String, as principal: Principal) async throws -> (tenant: TenantKey, group: Group) {
+    private func known(_ id: String, as principal: Principal) async throws -> (app: AppIdentity, group: Group) {
         let identity = try principal.app(with: .groups)
         guard let group = try await store.group(id: id, tenant: identity.tenant.key) else {
             throw GatewayError(.notFound, "There is no such group.")
         }
-        return (identity.tenant.key, group)
+        return (identity, group)
     }
 
     private static func answer(_ result: (changed: Int, memberCount: Int)) -> RawJSON {

@@ -54,6 +54,9 @@ public struct GatewayEvent: Sendable {
         }
     }
 
+    /// The type of ``groupChanged(groupID:change:members:isCut:)``.
+    public static let groupChangedType = 260
+
     /// How a group was changed.
     public enum GroupChange: String, Sendable { case created, joined, left, renamed, deleted }
 
@@ -63,7 +66,7 @@ public struct GatewayEvent: Sendable {
     public static func groupChanged(
         groupID: String, change: GroupChange, members: [String], isCut: Bool = false
     ) -> GatewayEvent {
-        GatewayEvent(260) { writer in
+        GatewayEvent(groupChangedType) { writer in
             writer.member("groupId", groupID)
             writer.member("change", change.rawValue)
             writer.array("members") { for member in members { $0.string(member) } }

@@ -22,6 +22,9 @@ public struct Acceptance: Sendable, Equatable {
         self.unknown = unknown
     }
 
+    /// The HTTP status of the answer.
+    public var status: Int { 200 }
+
     public var json: RawJSON {
         .object { writer in
             writer.member("id", id)
@@ -84,13 +87,23 @@ public protocol MessageArchive: Sendable {
     /// accepted when the writer's queue is full.
     func accept(_ message: Message, from principal: Principal) async throws -> Acceptance
 
+    /// The same for several messages, one after the other: each has its own outcome, a refusal undoes that message
+    /// alone. They are committed in parts; from the first part that cannot be written on, every outcome is its error.
+    ///
+    /// Throws `overloaded` when that was the first part: nothing was accepted.
+    func accept(_ messages: [Message], from principal: Principal) async throws -> [Result<Acceptance, GatewayError>]
+
     /// Entries after `seq`, oldest first, at most `limit`.
     func inbox(of account: AccountKey, after seq: Int64, limit: Int) async throws -> InboxPage
 
     /// An original by its id, with whether the principal's account sent or received it.
     func message(id: String, tenant: TenantKey) async throws -> ArchivedMessage?
 
-    /// Whether the account has an entry of the message.
+    /// An original by any of its names: its id, or an alias (``MessageAliases``). An id comes first: an alias is a valid
+    /// id, too.
+    func message(naming name: String, tenant: TenantKey) async throws -> ArchivedMessage?
+
+    /// Whether the account has an entry of the message, or the message in its imported history.
     func hasEntry(of message: MessageKey, account: AccountKey) async throws -> Bool
 
     /// Expands the next page of accounts of an accepted message. False when nothing is left to expand.

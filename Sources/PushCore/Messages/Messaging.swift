@@ -1,14 +1,14 @@
 /// What devices and apps do with messages: send, synchronize, read one. Every door (HTTP, MQTT) calls these and adds
 /// nothing but its encoding.
 public struct Messaging: Sendable {
-    private let archive: any MessageArchive
+    let archive: any MessageArchive
     private let devices: any DeviceStore
     private let delivery: any DeliveryStore
     private let publisher: any DownlinkPublisher
     private let receipts: Receipts
     private let expansionWaiting: @Sendable () -> Void
     private let ids: IDGenerator
-    private let limits: Limits
+    let limits: Limits
     private let clock: WallClock
 
     public init(
@@ -31,17 +31,30 @@ public struct Messaging: Sendable {
 
     /// Archives a message and returns when it is on disk with its audience; delivery follows from the archive.
     public func send(_ body: RawJSON, as principal: Principal) async throws -> Acceptance {
-        if case .app = principal { _ = try principal.app(with: .messagesSend) }
-        let message = try Message(
-            parsing: body, as: principal, limits: limits.effective(for: principal.tenant), ids: ids, now: clock.now)
+        try checkMaySend(principal)
+        let message = try parse(body, as: principal)
         if message.isEphemeral { return try await sendEphemeral(message, as: principal) }
         let acceptance = try await archive.accept(message, from: principal)
-        if acceptance.recipients == nil { expansionWaiting() }
+        noteAccepted(acceptance)
         return acceptance
     }
 
+    func checkMaySend(_ principal: Principal) throws(GatewayError) {
+        if case .app = principal { _ = try principal.app(with: .messagesSend) }
+    }
+
+    func parse(_ body: RawJSON, as principal: Principal) throws(GatewayError) -> Message {
+        try Message(
+            parsing: body, as: principal, limits: limits.effective(for: principal.tenant), ids: ids, now: clock.now)
+    }
+
+    /// Wakes whoever goes on with a message that was accepted.
+    func noteAccepted(_ acceptance: Acceptance) {
+        if acceptance.recipients == nil { expansionWaiting() }
+    }
+
     /// Never archived, no `seq`, no push: only for devices that are there now.
-    private func sendEphemeral(_ message: Message, as principal: Principal) async throws -> Acceptance {
+    func sendEphemeral(_ message: Message, as principal: Principal) async throws -> Acceptance {
         let delivery = try await archive.receivers(of: message, from: principal)
         let template = EphemeralTemplate(delivery.message)
         for account in delivery.accounts {
@@ -122,10 +135,20 @@ public struct Messaging: Sendable {
         }
     }
 
-    /// One message, for its sender, its receivers, and apps of the tenant; apps also see its trace.
+    /// One message by any of its names, for apps. Scope `messages:read`.
+    public func lookUp(key: String?, as principal: Principal) async throws -> RawJSON {
+        _ = try principal.app(with: .messagesRead)
+        guard let key, !key.isEmpty else {
+            throw GatewayError(.invalidRequest, "key is required: an id, a MsgKey or a client's msgID.")
+        }
+        return try await read(id: key, as: principal)
+    }
+
+    /// One message, by its id or an alias, for its sender, its receivers, and apps of the tenant; apps also see its
+    /// trace.
     public func read(id: String, as principal: Principal) async throws -> RawJSON {
         let unknown = GatewayError(.notFound, "There is no such message.")
-        guard let message = try await archive.message(id: id, tenant: principal.tenant.key) else { throw unknown }
+        guard let message = try await archive.message(naming: id, tenant: principal.tenant.key) else { throw unknown }
         var trace: [DeviceTrace]?
         switch principal {
         case .app:
@@ -139,6 +162,7 @@ public struct Messaging: Sendable {
         }
         return .object { writer in
             writer.member("message", Self.original(message))
+            writer.member("aliases", MessageAliases(of: message).json)
             if let trace { writer.array("trace") { writer in for device in trace { device.write(into: &writer) } } }
         }
     }

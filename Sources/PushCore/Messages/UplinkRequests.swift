@@ -139,6 +139,9 @@ public struct UplinkRequests: Sendable {
         }
         switch operation {
         case "send": return try await messaging.send(body, as: .device(device)).json
+        case "batch":
+            return try await messaging.sendBatch(body, as: .device(device)).json(
+                bytesMax: limits.mqttPageBytesMax - 1024)
         case "ack": return try await receipts.acknowledge(body, as: device).json
         case "sync":
             let request = try Messaging.SyncRequest(parsing: body, limits: limits)

@@ -13,7 +13,19 @@ extension GatewayAPI {
         return try answer.json()["results"]?.array ?? []
     }
 
-    /// `{message, trace?}`; the trace is for apps and says per device what happened and why.
+    /// History with its original ids and times, up to 500 messages a call; a repeat changes nothing. Each needs `from`.
+    ///
+    /// - Parameter dryRun: checks everything, writes nothing.
+    /// - Returns: `{results, imported, exists, refused}`.
+    @discardableResult
+    public func importMessages(_ messages: [OutgoingMessage], dryRun: Bool = false) async throws -> JSONValue {
+        try await call(
+            .post, ["v1", "messages", "import"],
+            body: .object(["messages": .array(messages.map(\.json)), "dryRun": dryRun ? true : nil])
+        ).json()
+    }
+
+    /// `{message, aliases, trace?}`; the trace is for apps and says per device what happened and why.
     public func message(_ id: String) async throws -> JSONValue {
         try await call(.get, ["v1", "messages", id]).json()
     }

@@ -10,6 +10,10 @@ struct MessageRoutes: Sendable {
         .json(try await messaging.send(try await call.body(), as: principal).json)
     }
 
+    func sendBatch(_ call: Call, _ principal: Principal) async throws -> Answer {
+        .json(try await messaging.sendBatch(try await call.body(), as: principal).json)
+    }
+
     func sync(_ call: Call, _ principal: Principal) async throws -> Answer {
         let device = try principal.device()
         let request = try Messaging.SyncRequest(
@@ -25,5 +29,9 @@ struct MessageRoutes: Sendable {
 
     func read(_ call: Call, _ principal: Principal) async throws -> Answer {
         .json(try await messaging.read(id: try call.parameter("id"), as: principal))
+    }
+
+    func lookUp(_ call: Call, _ principal: Principal) async throws -> Answer {
+        .json(try await messaging.lookUp(key: call.query["key"], as: principal))
     }
 }

@@ -57,6 +57,7 @@ struct RegistryRules {
                 }
                 try noteMove("code/\(registration.uniqueCode)", tenant: tenant)
                 try end(DeviceKey(rawValue: bound[0]), as: .moved)
+                try tellMoved(bound[1], from: AccountKey(rawValue: bound[2]), tenant: registration.tenant)
                 ended.append(bound[1])
                 touched.deviceIDs.append(bound[1])
                 touched.accounts.append(AccountKey(rawValue: bound[2]))
@@ -78,7 +79,8 @@ struct RegistryRules {
         touched.deviceIDs.append(deviceID)
         if let tokens = draft.tokens {
             try setTokens(
-                tokens, of: key, account: account.key, tenant: tenant, mayTakeFromOthers: registration.isSigned)
+                tokens, of: key, account: account.key, tenant: registration.tenant,
+                mayTakeFromOthers: registration.isSigned)
         }
         return Registered(
             key: key, deviceID: deviceID, account: account, isNew: isNew, ended: ended, head: head, broadcastHead: 0,
@@ -103,6 +105,16 @@ struct RegistryRules {
         try db.execute(
             sql: "INSERT INTO audit (at, actor, action, subject) VALUES (?, 'registration', 'device.moved', ?)",
             arguments: [now, subject])
+    }
+
+    /// Tells an account that a device of its, or that device's push token, is another account's now (event 256). From
+    /// the account itself: nothing of the new owner is in it.
+    private func tellMoved(_ deviceID: String, from account: AccountKey, tenant: Tenant) throws {
+        let id = try String.fetchOne(
+            db, sql: "SELECT account_id FROM account WHERE key = ?", arguments: [account.rawValue])
+        guard let id else { return }
+        try EventArchive(writer: writer, ids: ids, tenant: tenant, now: now).archive(
+            .deviceMoved(deviceID: deviceID), by: .init(name: id, account: account), to: [account.rawValue])
     }
 
     /// The account a registration is for, as far as it may have it.
@@ -163,24 +175,27 @@ struct RegistryRules {
     /// Replaces a device's set of tokens. A token that is live on another device is taken from there; waiting pushes
     /// that had chosen a token which is gone go to the next one of their device or are skipped.
     func setTokens(
-        _ tokens: [PushToken], of device: DeviceKey, account: AccountKey, tenant: TenantKey, mayTakeFromOthers: Bool
+        _ tokens: [PushToken], of device: DeviceKey, account: AccountKey, tenant: Tenant, mayTakeFromOthers: Bool
     ) throws {
         var gone: [Int64] = []
+        var losers: [String: AccountKey] = [:]
         for token in tokens {
             let holder = try Row.fetchOne(
                 db,
                 sql: """
-                    SELECT t.key, d.account FROM push_token t JOIN device d ON d.key = t.device
+                    SELECT t.key, d.account, d.device_id FROM push_token t JOIN device d ON d.key = t.device
                     WHERE t.tenant = ? AND t.vendor = ? AND t.token = ? AND t.state = 'live' AND t.device <> ?
                     """,
-                arguments: [tenant.rawValue, token.vendor.rawValue, token.token, device.rawValue])
+                arguments: [tenant.key.rawValue, token.vendor.rawValue, token.token, device.rawValue])
             guard let holder else { continue }
             guard mayTakeFromOthers || holder[1] == account.rawValue else {
                 throw GatewayError(.forbidden, "A push token belongs to another account.")
             }
             if holder[1] != account.rawValue {
                 // The trail must not hold a token that could be used.
-                try noteMove("token/\(SecretHash.hash("\(token.vendor.rawValue)/\(token.token)"))", tenant: tenant)
+                try noteMove(
+                    "token/\(SecretHash.hash("\(token.vendor.rawValue)/\(token.token)"))", tenant: tenant.key)
+                losers[holder[2]] = AccountKey(rawValue: holder[1])
             }
             try db.execute(
                 sql: "UPDATE push_token SET state = 'taken', ended_at = ? WHERE key = ?", arguments: [now, holder[0]])
@@ -202,10 +217,14 @@ struct RegistryRules {
                         state = 'live', reason = NULL, ended_at = NULL
                     """,
                 arguments: [
-                    device.rawValue, tenant.rawValue, position, token.vendor.rawValue, token.token, token.kind.rawValue,
+                    device.rawValue, tenant.key.rawValue, position, token.vendor.rawValue, token.token,
+                    token.kind.rawValue,
                     token.environment.rawValue, now,
                 ])
         }
         try PushDecisions(writer: writer, now: now).leave(tokens: gone)
+        for (deviceID, account) in losers.sorted(by: { $0.key < $1.key }) {
+            try tellMoved(deviceID, from: account, tenant: tenant)
+        }
     }
 }

@@ -58,17 +58,17 @@ extension Storage: DeviceStore {
     }
 
     public func update(_ key: DeviceKey, _ draft: DeviceDraft, at now: Milliseconds) async throws -> Device {
-        try await commits.run { [ids, deviceCache] writer in
-            guard let device = try DeviceRows.device(writer.db, key), device.status == .active else {
-                throw GatewayError(.tokenRevoked, "This device has ended.")
-            }
+        try await commits.run { [ids, deviceCache, access] writer in
+            guard let device = try DeviceRows.device(writer.db, key), device.status == .active,
+                let tenant = access.tenant(key: device.tenantKey)
+            else { throw GatewayError(.tokenRevoked, "This device has ended.") }
             let rules = RegistryRules(writer: writer, ids: ids, now: now)
             try rules.change(key, draft, app: nil)
             if let tokens = draft.tokens {
                 // Whoever holds a device of an openly registered account may not take another account's token.
                 let isClosed = try AccountRows.find(writer.db, id: device.account.id)?.openedBy == nil
                 try rules.setTokens(
-                    tokens, of: key, account: device.account.key, tenant: device.tenantKey, mayTakeFromOthers: isClosed)
+                    tokens, of: key, account: device.account.key, tenant: tenant, mayTakeFromOthers: isClosed)
             }
             writer.afterCommit { deviceCache.invalidate(deviceIDs: [device.deviceID], accounts: [device.account.key]) }
             return try DeviceRows.device(writer.db, key) ?? device

@@ -54,22 +54,27 @@ struct GroupRow {
     }
 }
 
-/// Changes of who is in a group. Each that changes anything makes a new version of the group.
+/// Changes of who is in a group. Each that changes anything makes a new version of the group and is told to its members.
 struct Membership {
     let writer: Writer
     let ids: IDGenerator
+    let limits: Limits
     let tenant: TenantKey
     let now: Milliseconds
+    /// In whose name members are told; nil = they are not.
+    let announcedBy: AppIdentity?
 
     private var db: Database { writer.db }
 
+    /// - Parameter change: `created` for the first members of a new group.
     func add(
-        _ users: [String], to group: GroupKey, membersMax: Int
+        _ users: [String], to group: GroupKey, membersMax: Int, as change: GatewayEvent.GroupChange = .joined
     ) throws -> (changed: Int, memberCount: Int) {
-        let version = try nextVersion(of: group)
+        let before = try current(group)
+        let version = before.version + 1
         let insert = try writer.statement(
             "INSERT INTO group_member (group_key, account, joined_version) VALUES (?, ?, ?)")
-        var changed = 0
+        var joined: [AccountRef] = []
         for user in users {
             let (account, isNew) = try AccountRows.ensure(db, tenant: tenant, userID: user, ids: ids, at: now)
             if try !isNew && GroupRow.isMember(db, account.key, of: group) { continue }
@@ -77,20 +82,24 @@ struct Membership {
             insert.bind(2, account.key.rawValue)
             insert.bind(3, version)
             try insert.run()
-            changed += 1
+            joined.append(account)
         }
-        let count = try finish(group, changed: changed, by: changed, version: version)
+        let count = before.memberCount + joined.count
         guard count <= membersMax else {
             throw GatewayError(.tooLarge, "A group has at most \(membersMax) members.")
         }
-        return (changed, count)
+        guard !joined.isEmpty else { return (0, count) }
+        try store(group, version: version, memberCount: count)
+        try announce(change, of: joined, in: before, version: version, count: count)
+        return (joined.count, count)
     }
 
     func remove(_ users: [String], from group: GroupKey) throws -> (changed: Int, memberCount: Int) {
-        let version = try nextVersion(of: group)
+        let before = try current(group)
+        let version = before.version + 1
         let leave = try writer.statement(
             "UPDATE group_member SET left_version = ? WHERE group_key = ? AND account = ? AND left_version IS NULL")
-        var changed = 0
+        var left: [AccountRef] = []
         for user in users {
             guard let account = try AccountRows.find(db, tenant: tenant, userID: user)?.ref,
                 try GroupRow.isMember(db, account.key, of: group)
@@ -99,25 +108,53 @@ struct Membership {
             leave.bind(2, group.rawValue)
             leave.bind(3, account.key.rawValue)
             try leave.run()
-            changed += 1
+            left.append(account)
         }
-        return (changed, try finish(group, changed: changed, by: -changed, version: version))
+        let count = before.memberCount - left.count
+        guard !left.isEmpty else { return (0, count) }
+        try store(group, version: version, memberCount: count)
+        // Members of the version before: those who stay and those who left.
+        try announce(.left, of: left, in: before, version: before.version, count: before.memberCount)
+        return (left.count, count)
     }
 
-    private func nextVersion(of group: GroupKey) throws -> Int64 {
-        let version = try Int64.fetchOne(
-            db, sql: "SELECT version FROM user_group WHERE key = ? AND deleted_at IS NULL", arguments: [group.rawValue])
-        guard let version else { throw GatewayError(.notFound, "There is no such group.") }
-        return version + 1
+    /// Ends the group. Its rows of members stay: they say who had its messages.
+    func delete(_ group: GroupKey) throws {
+        let before = try current(group)
+        try db.execute(
+            sql: "UPDATE user_group SET deleted_at = ? WHERE key = ?", arguments: [now, group.rawValue])
+        guard announcedBy != nil else { return }
+        let members = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT a.key, a.account_id FROM group_member m JOIN account a ON a.key = m.account
+                WHERE m.group_key = ? AND m.left_version IS NULL ORDER BY m.account LIMIT ?
+                """,
+            arguments: [group.rawValue, GroupAnnouncement.namesMax + 1]
+        ).map { AccountRef(key: AccountKey(rawValue: $0[0]), id: $0[1]) }
+        try announce(.deleted, of: members, in: before, version: before.version, count: before.memberCount)
     }
 
-    private func finish(_ group: GroupKey, changed: Int, by difference: Int, version: Int64) throws -> Int {
-        if changed > 0 {
-            try db.execute(
-                sql: "UPDATE user_group SET version = ?, member_count = member_count + ? WHERE key = ?",
-                arguments: [version, difference, group.rawValue])
-        }
-        return try Int.fetchOne(
-            db, sql: "SELECT member_count FROM user_group WHERE key = ?", arguments: [group.rawValue]) ?? 0
+    private func current(_ group: GroupKey) throws -> GroupRow {
+        let row = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT \(GroupRow.columns) FROM user_group WHERE key = ? AND deleted_at IS NULL"),
+            arguments: [group.rawValue])
+        guard let row else { throw GatewayError(.notFound, "There is no such group.") }
+        return GroupRow(row)
+    }
+
+    private func store(_ group: GroupKey, version: Int64, memberCount: Int) throws {
+        try db.execute(
+            sql: "UPDATE user_group SET version = ?, member_count = ? WHERE key = ?",
+            arguments: [version, memberCount, group.rawValue])
+    }
+
+    private func announce(
+        _ change: GatewayEvent.GroupChange, of members: [AccountRef], in group: GroupRow, version: Int64, count: Int
+    ) throws {
+        guard let announcedBy else { return }
+        try GroupAnnouncement(writer: writer, ids: ids, limits: limits, app: announcedBy, now: now).announce(
+            change, of: members,
+            to: .init(group: group.key, groupID: group.groupID, version: version, count: count))
     }
 }

@@ -3,7 +3,8 @@ import PushCore
 
 extension Storage: GroupStore {
     public func createGroup(
-        id: String, name: String, users: [String], tenant: TenantKey, at now: Milliseconds
+        id: String, name: String, users: [String], tenant: TenantKey, at now: Milliseconds,
+        announcedBy app: AppIdentity? = nil
     ) async throws -> Group {
         try await commits.run { [ids, limits] writer in
             let db = writer.db
@@ -13,8 +14,9 @@ extension Storage: GroupStore {
                 arguments: [tenant.rawValue, id, name, now])
             guard db.changesCount == 1 else { throw GatewayError(.conflict, "This groupId is taken.") }
             let key = GroupKey(rawValue: db.lastInsertedRowID)
-            let membership = Membership(writer: writer, ids: ids, tenant: tenant, now: now)
-            let added = try membership.add(users, to: key, membersMax: limits.groupMembersMax)
+            let membership = Membership(
+                writer: writer, ids: ids, limits: limits, tenant: tenant, now: now, announcedBy: app)
+            let added = try membership.add(users, to: key, membersMax: limits.groupMembersMax, as: .created)
             return Group(key: key, groupID: id, name: name, memberCount: added.memberCount)
         }
     }
@@ -52,27 +54,37 @@ extension Storage: GroupStore {
     }
 
     public func addMembers(
-        _ users: [String], to group: GroupKey, tenant: TenantKey, membersMax: Int, at now: Milliseconds
+        _ users: [String], to group: GroupKey, tenant: TenantKey, membersMax: Int, at now: Milliseconds,
+        announcedBy app: AppIdentity? = nil
     ) async throws -> (changed: Int, memberCount: Int) {
-        try await commits.run { [ids] writer in
-            try Membership(writer: writer, ids: ids, tenant: tenant, now: now)
+        try await commits.run { [ids, limits] writer in
+            try Membership(writer: writer, ids: ids, limits: limits, tenant: tenant, now: now, announcedBy: app)
                 .add(users, to: group, membersMax: membersMax)
         }
     }
 
     public func removeMembers(
-        _ users: [String], from group: GroupKey, tenant: TenantKey, at now: Milliseconds
+        _ users: [String], from group: GroupKey, tenant: TenantKey, at now: Milliseconds,
+        announcedBy app: AppIdentity? = nil
     ) async throws -> (changed: Int, memberCount: Int) {
-        try await commits.run { [ids] writer in
-            try Membership(writer: writer, ids: ids, tenant: tenant, now: now).remove(users, from: group)
+        try await commits.run { [ids, limits] writer in
+            try Membership(writer: writer, ids: ids, limits: limits, tenant: tenant, now: now, announcedBy: app)
+                .remove(users, from: group)
         }
     }
 
-    public func deleteGroup(_ group: GroupKey, at now: Milliseconds) async throws {
-        try await commits.run { writer in
-            try writer.db.execute(
-                sql: "UPDATE user_group SET deleted_at = ? WHERE key = ? AND deleted_at IS NULL",
-                arguments: [now, group.rawValue])
+    public func deleteGroup(
+        _ group: GroupKey, at now: Milliseconds, announcedBy app: AppIdentity? = nil
+    ) async throws {
+        try await commits.run { [ids, limits] writer in
+            let tenant = try Int64.fetchOne(
+                writer.db, sql: "SELECT tenant FROM user_group WHERE key = ? AND deleted_at IS NULL",
+                arguments: [group.rawValue])
+            guard let tenant else { return }
+            try Membership(
+                writer: writer, ids: ids, limits: limits, tenant: TenantKey(rawValue: tenant), now: now,
+                announcedBy: app
+            ).delete(group)
         }
     }
 }

@@ -36,7 +36,8 @@ struct AddressBook {
         }
     }
 
-    func receivers(of message: Message, sender: Sender) throws -> Receivers {
+    /// - Parameter inHistory: who wrote in a group or was written to in it may have left it since.
+    func receivers(of message: Message, sender: Sender, inHistory: Bool = false) throws -> Receivers {
         switch message.destination {
         case .audience(let audience): return try receivers(of: audience)
         case .to(let name, let target):
@@ -46,13 +47,13 @@ struct AddressBook {
                 return .account(account)
             }
             guard let group = try group(named: name) else { throw Self.unknown("/to", name) }
-            if let account = sender.account, try !GroupRow.isMember(db, account.key, of: group.key) {
+            if !inHistory, let account = sender.account, try !GroupRow.isMember(db, account.key, of: group.key) {
                 throw GatewayError(.notAMember, "The sender is not a member of this group.")
             }
             guard let target else { return .group(group, target: nil) }
-            guard let member = try account(named: target), try GroupRow.isMember(db, member.key, of: group.key) else {
-                throw Self.unknown("/target", target)
-            }
+            guard let member = try account(named: target),
+                try inHistory || GroupRow.isMember(db, member.key, of: group.key)
+            else { throw Self.unknown("/target", target) }
             return .group(group, target: member)
         }
     }

@@ -21,7 +21,7 @@ struct Expansion {
 
     /// Records the audience of a message that was just archived.
     func begin(_ message: MessageKey, _ receivers: AddressBook.Receivers) throws {
-        try db.execute(sql: "INSERT INTO expansion (message) VALUES (?)", arguments: [message.rawValue])
+        try begin(message)
         guard case .audience(let accounts, let groups, _) = receivers else { return }
         for account in accounts {
             try db.execute(
@@ -33,6 +33,11 @@ struct Expansion {
                 sql: "INSERT INTO audience_group (message, group_key, version) VALUES (?, ?, ?)",
                 arguments: [message.rawValue, group.key.rawValue, group.version])
         }
+    }
+
+    /// The same for a message whose row says it all: to a group at a version.
+    func begin(_ message: MessageKey) throws {
+        try db.execute(sql: "INSERT INTO expansion (message) VALUES (?)", arguments: [message.rawValue])
     }
 
     /// Expands one page of the oldest audience. False when there is none.

@@ -23,6 +23,26 @@ struct MessageAcceptance {
         return try archive(draft)
     }
 
+    /// Accepts messages one after the other until one command has done enough. Returns the outcomes of those it came to,
+    /// at least one where there is a message.
+    func accept(
+        startOf messages: ArraySlice<Message>, from principal: Principal
+    ) throws -> [Result<Acceptance, GatewayError>] {
+        let before = writer.transaction.entries.count
+        var outcomes: [Result<Acceptance, GatewayError>] = []
+        for message in messages.prefix(limits.commandMessagesMax) {
+            do {
+                var acceptance: Acceptance?
+                try writer.attempt { acceptance = try accept(message, from: principal) }
+                if let acceptance { outcomes.append(.success(acceptance)) }
+            } catch let error as GatewayError {
+                outcomes.append(.failure(error))
+            }
+            if writer.transaction.entries.count - before >= limits.commandEntriesMax { break }
+        }
+        return outcomes
+    }
+
     // MARK: Repeats
 
     /// The first answer where this id was accepted before; throws `message_id_conflict` where that was another message.

@@ -46,6 +46,21 @@ enum MessageRows {
         ).map { message($0, tenantNo: tenantNo) }
     }
 
+    /// A message by any of its names. The one place where ids and aliases are told apart.
+    static func message(
+        _ db: Database, tenant: TenantKey, naming name: String, tenantNo: String
+    ) throws -> ArchivedMessage? {
+        if let found = try message(db, tenant: tenant, id: name, tenantNo: tenantNo) { return found }
+        let newest = try Int64.fetchOne(db.cachedStatement(sql: "SELECT max(key) FROM message")) ?? 0
+        for key in MessageAliases.candidates(for: name, newest: MessageKey(rawValue: newest)) {
+            guard let found = try message(db, key: key, tenantNo: { _ in tenantNo }), found.tenantKey == tenant,
+                MessageAliases(of: found).contains(name)
+            else { continue }
+            return found
+        }
+        return nil
+    }
+
     /// The log after a position, entries of one message that stand together in one batch.
     static func entries(
         _ db: Database, after position: Int64, limit: Int, tenantNo: (TenantKey) -> String

@@ -8,6 +8,26 @@ extension Storage: MessageArchive {
         }
     }
 
+    public func accept(
+        _ messages: [Message], from principal: Principal
+    ) async throws -> [Result<Acceptance, GatewayError>] {
+        var outcomes: [Result<Acceptance, GatewayError>] = []
+        outcomes.reserveCapacity(messages.count)
+        while outcomes.count < messages.count {
+            let rest = messages[outcomes.count...]
+            do {
+                outcomes += try await commits.run { [limits, wallClock] writer in
+                    try MessageAcceptance(writer: writer, limits: limits, now: wallClock.now)
+                        .accept(startOf: rest, from: principal)
+                }
+            } catch let error as GatewayError where !outcomes.isEmpty {
+                // Not the part after it either: a batch keeps its order.
+                outcomes += rest.map { _ in .failure(error) }
+            }
+        }
+        return outcomes
+    }
+
     public func inbox(of account: AccountKey, after seq: Int64, limit: Int) async throws -> InboxPage {
         // The tail before the table: what leaves the tail in between is found in the table.
         let tail = log.tail(of: account.rawValue, after: seq, limit: limit)
@@ -23,8 +43,16 @@ extension Storage: MessageArchive {
         return try await file.read { try MessageRows.message($0, tenant: tenant, id: id, tenantNo: tenantNo) }
     }
 
+    public func message(naming name: String, tenant: TenantKey) async throws -> ArchivedMessage? {
+        let tenantNo = access.tenant(key: tenant)?.tenantNo ?? ""
+        return try await file.read { try MessageRows.message($0, tenant: tenant, naming: name, tenantNo: tenantNo) }
+    }
+
     public func hasEntry(of message: MessageKey, account: AccountKey) async throws -> Bool {
-        try await file.read { try MessageRows.hasEntry($0, of: message, account: account) }
+        try await file.read { db in
+            try MessageRows.hasEntry(db, of: message, account: account)
+                || HistoryImport.isImported(db, message, for: account)
+        }
     }
 
     /// True when there may be more to expand.

@@ -31,6 +31,25 @@ public final class MemoryArchive: MessageArchive, ReceiptStore {
         }
     }
 
+    public func accept(
+        _ messages: [Message], from principal: Principal
+    ) async throws -> [Result<Acceptance, GatewayError>] {
+        var outcomes: [Result<Acceptance, GatewayError>] = []
+        for message in messages {
+            do {
+                outcomes.append(.success(try await accept(message, from: principal)))
+            } catch let error as GatewayError {
+                if error.code == .overloaded, outcomes.isEmpty { throw error }
+                outcomes.append(.failure(error))
+            }
+        }
+        return outcomes
+    }
+
+    public func message(naming name: String, tenant: TenantKey) async throws -> ArchivedMessage? {
+        try await message(id: name, tenant: tenant)
+    }
+
     public func inbox(of account: AccountKey, after seq: Int64, limit: Int) async throws -> InboxPage {
         InboxPage(items: [], head: 7)
     }

@@ -18,7 +18,8 @@ public final class MemoryGroupStore: GroupStore {
     public init() {}
 
     public func createGroup(
-        id: String, name: String, users: [String], tenant: TenantKey, at now: Milliseconds
+        id: String, name: String, users: [String], tenant: TenantKey, at now: Milliseconds,
+        announcedBy app: AppIdentity?
     ) async throws -> Group {
         try rows.withLock { rows in
             guard !rows.contains(where: { $0.id == id && $0.tenant == tenant }) else {
@@ -52,18 +53,20 @@ public final class MemoryGroupStore: GroupStore {
     }
 
     public func addMembers(
-        _ users: [String], to group: GroupKey, tenant: TenantKey, membersMax: Int, at now: Milliseconds
+        _ users: [String], to group: GroupKey, tenant: TenantKey, membersMax: Int, at now: Milliseconds,
+        announcedBy app: AppIdentity?
     ) async throws -> (changed: Int, memberCount: Int) {
         change(group) { $0.append(contentsOf: Set(users).subtracting($0)) }
     }
 
     public func removeMembers(
-        _ users: [String], from group: GroupKey, tenant: TenantKey, at now: Milliseconds
+        _ users: [String], from group: GroupKey, tenant: TenantKey, at now: Milliseconds,
+        announcedBy app: AppIdentity?
     ) async throws -> (changed: Int, memberCount: Int) {
         change(group) { $0.removeAll(where: users.contains) }
     }
 
-    public func deleteGroup(_ group: GroupKey, at now: Milliseconds) async throws {
+    public func deleteGroup(_ group: GroupKey, at now: Milliseconds, announcedBy app: AppIdentity?) async throws {
         rows.withLock { $0.removeAll { $0.key == group } }
     }
 
