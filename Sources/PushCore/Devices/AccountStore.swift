@@ -32,7 +32,8 @@ public enum ErasureProgress: Sendable, Equatable {
     case done
 }
 
-/// What apps do with whole accounts. Implemented by PushStorage; each change stands in the audit trail with its `actor`.
+/// What apps do with whole accounts. Implemented by PushStorage; each change stands in the audit trail with the app that
+/// made it.
 public protocol AccountStore: Sendable {
     /// The accounts of users, in their order, made where there are none. An app's use closes them to open registration.
     func ensureAccounts(
@@ -45,17 +46,17 @@ public protocol AccountStore: Sendable {
     /// Ends a device of an account as deregistered; one that has ended stays as it is. False when the account has no
     /// such device.
     func endDevice(
-        _ deviceID: String, of account: AccountKey, actor: String, at now: Milliseconds
+        _ deviceID: String, of account: AccountKey, by app: AppIdentity, at now: Milliseconds
     ) async throws -> Bool
 
     /// Ends all devices of an account as deregistered and refuses user signatures that were issued before now. Returns
     /// the ids of those that were active.
-    func endDevices(of account: AccountKey, actor: String, at now: Milliseconds) async throws -> [String]
+    func endDevices(of account: AccountKey, by app: AppIdentity, at now: Milliseconds) async throws -> [String]
 
     /// Deletes an account: when this returns it has no name any more, its devices have ended, and it is in no group and
     /// has no tag; its inbox is erased by pages (``eraseNextPage(of:)``). Its user may get a new account at once. Returns
     /// the ids of the devices that were active, nil when it was deleted before.
-    func deleteAccount(_ account: AccountKey, actor: String, at now: Milliseconds) async throws -> [String]?
+    func deleteAccount(_ account: AccountKey, by app: AppIdentity, at now: Milliseconds) async throws -> [String]?
 
     /// Erases the next page of a deleted account: its places in the inbox, its read state, and the content that nobody
     /// else has. Ids stay taken.

@@ -125,7 +125,7 @@ public struct Accounts: Sendable {
     public func endDevice(_ deviceID: String, of userID: String, as principal: Principal) async throws {
         let (identity, account) = try await known(userID, as: principal)
         let isKnown = try await store.endDevice(
-            deviceID, of: account.key, actor: identity.app.appID, at: clock.now)
+            deviceID, of: account.key, by: identity, at: clock.now)
         guard isKnown else { throw GatewayError(.notFound, "This user has no such device.") }
         // Also for one that had ended: a repeat finishes what a crash may have cut short.
         await tell([deviceID])
@@ -135,7 +135,7 @@ public struct Accounts: Sendable {
     /// do not say when they were issued.
     public func kick(userID: String, as principal: Principal) async throws -> RawJSON {
         let (identity, account) = try await known(userID, as: principal)
-        let ended = try await store.endDevices(of: account.key, actor: identity.app.appID, at: clock.now)
+        let ended = try await store.endDevices(of: account.key, by: identity, at: clock.now)
         await tell(ended)
         return .object { $0.member("devices", ended.count) }
     }
@@ -144,7 +144,7 @@ public struct Accounts: Sendable {
     /// messages stay with the other side. The user may come back, with a new account.
     public func delete(userID: String, as principal: Principal) async throws {
         let (identity, account) = try await known(userID, as: principal)
-        guard let ended = try await store.deleteAccount(account.key, actor: identity.app.appID, at: clock.now) else {
+        guard let ended = try await store.deleteAccount(account.key, by: identity, at: clock.now) else {
             throw Self.unknown
         }
         await tell(ended)

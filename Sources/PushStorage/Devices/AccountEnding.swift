@@ -6,7 +6,7 @@ struct AccountEnding {
     let writer: Writer
     let ids: IDGenerator
     let now: Milliseconds
-    let actor: String
+    let app: AppIdentity
 
     private var db: Database { writer.db }
 
@@ -17,7 +17,7 @@ struct AccountEnding {
         try db.execute(
             sql: "UPDATE account SET not_before = max(ifnull(not_before, 0), ?), opened_by = NULL WHERE key = ?",
             arguments: [now, account.rawValue])
-        try AuditTrail.note(db, actor: actor, action: "account.kick", subject: row.ref.id, at: now)
+        try AuditTrail.note(db, actor: app.app.appID, action: "account.kick", subject: row.ref.id, at: now)
         return ended
     }
 
@@ -37,7 +37,7 @@ struct AccountEnding {
             sql: "INSERT INTO erasure (account, last_message) SELECT ?, ifnull(max(key), 0) FROM message",
             arguments: [account.rawValue])
         // The userId is personal; the account's id says nothing to anybody any more.
-        try AuditTrail.note(db, actor: actor, action: "account.delete", subject: row.ref.id, at: now)
+        try AuditTrail.note(db, actor: app.app.appID, action: "account.delete", subject: row.ref.id, at: now)
         // Not after COMMIT: a later command of this transaction must not find it. Forgetting too much does no harm.
         writer.accounts.forget(row)
         return ended

@@ -44,12 +44,11 @@ enum AccountRows {
         ).map(AccountRow.init)
     }
 
-    /// Deleted accounts as well: others may ask for what they still have of them.
-    static func findEver(_ db: Database, id: String, tenant: TenantKey) throws -> AccountRef? {
+    /// The same with deleted accounts: what others still have of them names them, and so may a cursor.
+    static func findEver(_ db: Database, id: String) throws -> AccountRow? {
         try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT key, account_id FROM account WHERE account_id = ? AND tenant = ?"),
-            arguments: [id, tenant.rawValue]
-        ).map { AccountRef(key: AccountKey(rawValue: $0[0]), id: $0[1]) }
+            db.cachedStatement(sql: "SELECT \(AccountRow.columns) FROM account WHERE account_id = ?"), arguments: [id]
+        ).map(AccountRow.init)
     }
 
     static func insert(

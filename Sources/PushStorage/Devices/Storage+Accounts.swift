@@ -36,7 +36,7 @@ extension Storage: AccountStore {
     }
 
     public func endDevice(
-        _ deviceID: String, of account: AccountKey, actor: String, at now: Milliseconds
+        _ deviceID: String, of account: AccountKey, by app: AppIdentity, at now: Milliseconds
     ) async throws -> Bool {
         try await commits.run { [ids, deviceCache] writer in
             let db = writer.db
@@ -47,15 +47,15 @@ extension Storage: AccountStore {
             guard device[1] == Device.Status.active.rawValue else { return true }
             try RegistryRules(writer: writer, ids: ids, now: now)
                 .end(DeviceKey(rawValue: device[0]), as: .deregistered)
-            try AuditTrail.note(db, actor: actor, action: "device.end", subject: deviceID, at: now)
+            try AuditTrail.note(db, actor: app.app.appID, action: "device.end", subject: deviceID, at: now)
             writer.afterCommit { deviceCache.invalidate(deviceIDs: [deviceID], accounts: [account]) }
             return true
         }
     }
 
-    public func endDevices(of account: AccountKey, actor: String, at now: Milliseconds) async throws -> [String] {
+    public func endDevices(of account: AccountKey, by app: AppIdentity, at now: Milliseconds) async throws -> [String] {
         try await commits.run { [ids, deviceCache] writer in
-            let ending = AccountEnding(writer: writer, ids: ids, now: now, actor: actor)
+            let ending = AccountEnding(writer: writer, ids: ids, now: now, app: app)
             let ended = try ending.kick(account)
             writer.afterCommit { deviceCache.invalidate(deviceIDs: ended, accounts: [account]) }
             return ended
@@ -63,10 +63,10 @@ extension Storage: AccountStore {
     }
 
     public func deleteAccount(
-        _ account: AccountKey, actor: String, at now: Milliseconds
+        _ account: AccountKey, by app: AppIdentity, at now: Milliseconds
     ) async throws -> [String]? {
         try await commits.run { [ids, deviceCache] writer in
-            let ending = AccountEnding(writer: writer, ids: ids, now: now, actor: actor)
+            let ending = AccountEnding(writer: writer, ids: ids, now: now, app: app)
             guard let ended = try ending.delete(account) else { return nil }
             writer.afterCommit { deviceCache.invalidate(deviceIDs: ended, accounts: [account]) }
             return ended

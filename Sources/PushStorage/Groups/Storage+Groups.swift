@@ -41,7 +41,7 @@ extension Storage: GroupStore {
     /// In the order of the accounts' making; `after` is the account id the page before ended with.
     public func members(of group: GroupKey, after account: String?, limit: Int) async throws -> [GroupMember] {
         try await file.read { db in
-            let after = try account.flatMap { try AccountRows.find(db, id: $0)?.ref.key.rawValue } ?? 0
+            let after = try account.flatMap { try AccountRows.findEver(db, id: $0)?.ref.key.rawValue } ?? 0
             return try Row.fetchAll(
                 db,
                 sql: """

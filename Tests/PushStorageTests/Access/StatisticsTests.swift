@@ -16,7 +16,7 @@ import Testing
         try await store.account("eve")
         try await store.send("m", to: "user:bob", as: .device(ann))
         let dan = try #require(try await storage.account(tenant: store.tenant.key, userID: "dan"))
-        _ = try await storage.deleteAccount(dan.key, actor: "a", at: store.clock.now)
+        _ = try await storage.deleteAccount(dan.key, by: store.appIdentity, at: store.clock.now)
         let found = try await storage.statistics()
         #expect(found.accounts == 4)
         #expect(found.devices.active == 2 && found.devices.moved == 1 && found.devices.deregistered == 1)

@@ -11,7 +11,7 @@ import Testing
     @discardableResult
     private func delete(_ user: String, of store: TestStore) async throws -> [String]? {
         let account = try #require(try await store.storage.account(tenant: store.tenant.key, userID: user))
-        let ended = try await store.storage.deleteAccount(account.key, actor: "app_one", at: store.clock.now)
+        let ended = try await store.storage.deleteAccount(account.key, by: store.appIdentity, at: store.clock.now)
         while try await store.storage.eraseNextPage(of: account.key) == .more {}
         return ended
     }
@@ -26,10 +26,10 @@ import Testing
         let second = try await store.register("ann", code: "c2").identity
         let bob = try await store.account("bob")
         let storage = store.storage
-        #expect(try await !storage.endDevice("dev_none", of: first.account.key, actor: "a", at: 5))
-        #expect(try await !storage.endDevice(first.deviceID, of: bob.key, actor: "a", at: 5))
+        #expect(try await !storage.endDevice("dev_none", of: first.account.key, by: store.appIdentity, at: 5))
+        #expect(try await !storage.endDevice(first.deviceID, of: bob.key, by: store.appIdentity, at: 5))
         for _ in 0..<2 {
-            #expect(try await storage.endDevice(first.deviceID, of: first.account.key, actor: "a", at: 5))
+            #expect(try await storage.endDevice(first.deviceID, of: first.account.key, by: store.appIdentity, at: 5))
             guard case .ended = try await storage.lookUp(deviceID: first.deviceID) else {
                 Issue.record("still there")
                 return
@@ -47,7 +47,7 @@ import Testing
         let store = try await TestStore()
         let guest = try await store.register("guest", code: "c", isSigned: false).identity
         #expect(
-            try await store.storage.endDevices(of: guest.account.key, actor: "a", at: store.clock.now)
+            try await store.storage.endDevices(of: guest.account.key, by: store.appIdentity, at: store.clock.now)
                 == [guest.deviceID])
         let back = await store.refusal { try await store.register("guest", code: "c", isSigned: false) }
         #expect(back?.code == .forbidden)
@@ -74,7 +74,7 @@ import Testing
         #expect(try await storage.activeDevices(tenant: tenant, userIDs: ["ann", "bob"]).map(\.userID) == ["bob"])
         #expect(try await storage.group(id: "g", tenant: tenant)?.memberCount == 1)
         #expect(try await storage.tag(name: "t", tenant: tenant)?.memberCount == 1)
-        #expect(try await storage.deleteAccount(ann.account.key, actor: "a", at: 1) == nil)
+        #expect(try await storage.deleteAccount(ann.account.key, by: store.appIdentity, at: 1) == nil)
         guard case .ended = try await storage.lookUp(deviceID: ann.deviceID) else {
             Issue.record("the device is not ended")
             return

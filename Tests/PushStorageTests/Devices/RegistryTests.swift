@@ -110,7 +110,10 @@ import Testing
         let store = try await TestStore()
         let ann = try await store.register("ann", code: "c", signedAt: 100)
         let account = ann.identity.account
-        #expect(try await store.storage.endDevices(of: account.key, actor: "app", at: 200) == [ann.identity.deviceID])
+        #expect(
+            try await store.storage.endDevices(of: account.key, by: store.appIdentity, at: 200) == [
+                ann.identity.deviceID
+            ])
         let old = await store.refusal { try await store.register("ann", code: "c", signedAt: 199) }
         #expect(old?.code == .tokenRevoked)
         let again = try await store.register("ann", code: "c", signedAt: 200)

@@ -53,7 +53,8 @@ final class TestStore: Sendable {
             wallClock: WallClock { read.now }, indexing: indexing)
     }
 
-    var appPrincipal: Principal { .app(AppIdentity(app: app, tenant: tenant, scopes: app.scopes)) }
+    var appIdentity: AppIdentity { AppIdentity(app: app, tenant: tenant, scopes: app.scopes) }
+    var appPrincipal: Principal { .app(appIdentity) }
 
     func draft(_ json: String) throws -> DeviceDraft {
         try DeviceDraft(parsing: RawJSON(parsing: Array(json.utf8)), limits: limits)

@@ -118,7 +118,7 @@ public final class MemoryDeviceStore: DeviceStore, AccountStore {
     }
 
     public func endDevice(
-        _ deviceID: String, of account: AccountKey, actor: String, at now: Milliseconds
+        _ deviceID: String, of account: AccountKey, by app: AppIdentity, at now: Milliseconds
     ) async throws -> Bool {
         let device = state.withLock { state in
             state.devices.map(\.device).first { $0.deviceID == deviceID && $0.account.key == account }
@@ -128,16 +128,16 @@ public final class MemoryDeviceStore: DeviceStore, AccountStore {
         return true
     }
 
-    public func endDevices(of account: AccountKey, actor: String, at now: Milliseconds) async throws -> [String] {
+    public func endDevices(of account: AccountKey, by app: AppIdentity, at now: Milliseconds) async throws -> [String] {
         let active = try await devices(of: account).filter { $0.status == .active }
         for device in active { _ = try await deregister(device.key, at: now) }
         return active.map(\.deviceID)
     }
 
     public func deleteAccount(
-        _ account: AccountKey, actor: String, at now: Milliseconds
+        _ account: AccountKey, by app: AppIdentity, at now: Milliseconds
     ) async throws -> [String]? {
-        let ended = try await endDevices(of: account, actor: actor, at: now)
+        let ended = try await endDevices(of: account, by: app, at: now)
         return state.withLock { state in
             guard let index = state.accounts.firstIndex(where: { $0.key == account }), state.users[index] != "/" else {
                 return nil
