@@ -145,7 +145,7 @@ public struct Messaging: Sendable {
     }
 
     /// One message, by its id or an alias, for its sender, its receivers, and apps of the tenant; apps also see its
-    /// trace.
+    /// aliases, which tell how many messages the archive has, and its trace.
     public func read(id: String, as principal: Principal) async throws -> RawJSON {
         let unknown = GatewayError(.notFound, "There is no such message.")
         guard let message = try await archive.message(naming: id, tenant: principal.tenant.key) else { throw unknown }
@@ -162,8 +162,9 @@ public struct Messaging: Sendable {
         }
         return .object { writer in
             writer.member("message", Self.original(message))
+            guard let trace else { return }
             writer.member("aliases", MessageAliases(of: message).json)
-            if let trace { writer.array("trace") { writer in for device in trace { device.write(into: &writer) } } }
+            writer.array("trace") { writer in for device in trace { device.write(into: &writer) } }
         }
     }
 

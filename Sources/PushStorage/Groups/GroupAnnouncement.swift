@@ -5,7 +5,8 @@ import PushCore
 /// Tells the members of a group of a change (event 260), in the transaction of the change.
 ///
 /// Small groups get their entries at once, in the order of account keys. Larger ones, and groups with messages that are
-/// still being expanded, get them by expansion, behind those messages.
+/// still being expanded, get them by expansion, behind those messages. Nobody wakes it for an event: it looks by itself
+/// every second, and in between further joins are gathered.
 struct GroupAnnouncement {
     let writer: Writer
     let ids: IDGenerator

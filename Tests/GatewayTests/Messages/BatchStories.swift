@@ -104,8 +104,11 @@ extension GatewayStories {
                 // Both people of it may read it, by its id; an app by each of its names.
                 let own = try await story.api(bob.session).message("h-1")
                 #expect(own["message"]?["serverTime"]?.integer == 1000)
+                #expect(own["aliases"] == nil && own["trace"] == nil)
+                let seen = try await story.app.message("h-1")
+                #expect(seen["message"] == own["message"])
                 for alias in ["msgKey", "msgId"] {
-                    let key = try #require(own["aliases"]?[alias]?.string)
+                    let key = try #require(seen["aliases"]?[alias]?.string)
                     #expect(try await story.app.lookUpMessage(key)["message"]?["id"]?.string == "h-1")
                     #expect(try await story.app.message(key)["message"]?["id"]?.string == "h-1")
                 }

@@ -175,6 +175,19 @@ import Testing
         #expect(try await store.storage.message(id: "t", tenant: store.tenant.key) == nil)
     }
 
+    @Test func `an ephemeral message to an audience reaches each once, without its sender`() async throws {
+        let store = try await TestStore()
+        _ = try await store.storage.createGroup(
+            id: "team", name: "", users: ["ann", "bob"], tenant: store.tenant.key, at: 1)
+        let (bob, cid) = (try await store.account("bob"), try await store.account("cid"))
+        let typing = try store.message(
+            #"{"id":"t","from":"user:ann","type":9,"content":{},"ephemeral":true,"#
+                + #""audience":{"users":["cid","bob","ghost"],"accounts":["\#(cid.id)"],"groups":["team"]}}"#)
+        let delivery = try await store.storage.receivers(of: typing, from: store.appPrincipal)
+        #expect(delivery.accounts == [bob, cid] && delivery.message.form == .audience)
+        #expect(store.storage.feed.head == 0)
+    }
+
     @Test func `an inbox is asked for what follows the largest number there is`() async throws {
         let store = try await TestStore()
         let bob = try await store.account("bob")

@@ -27,6 +27,10 @@ import Testing
         SELECT account FROM group_member WHERE group_key = 1 AND account > 1 AND joined_version <= 1
         AND (left_version IS NULL OR left_version > 1) ORDER BY account LIMIT 5
         """,
+        """
+        SELECT 1 FROM message m JOIN imported i ON i.account = 2 AND i.server_time = m.server_time AND i.message = m.key
+        WHERE m.key = 1 AND m.is_imported = 1
+        """,
         "SELECT at FROM dispatch_time WHERE position >= 1 ORDER BY position LIMIT 1",
         "SELECT key FROM tag WHERE tenant = 1 AND name > 'a' ORDER BY name LIMIT 5",
         "SELECT tag FROM tag_member WHERE account = 1 AND left_version IS NULL",
