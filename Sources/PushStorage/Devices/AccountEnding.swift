@@ -81,7 +81,8 @@ struct AccountEnding {
                 WHERE m.account = ? AND m.left_version IS NULL AND g.deleted_at IS NULL
                 """,
             arguments: [row.ref.key.rawValue])
-        let membership = Membership(writer: writer, ids: ids, tenant: row.tenant, now: now)
+        let membership = Membership(
+            writer: writer, ids: ids, limits: writer.limits, tenant: row.tenant, now: now, announcedBy: app)
         for group in groups { _ = try membership.remove([row.userID], from: GroupKey(rawValue: group)) }
     }
 }

@@ -20,7 +20,8 @@ import Testing
         let found = try await storage.statistics()
         #expect(found.accounts == 4)
         #expect(found.devices.active == 2 && found.devices.moved == 1 && found.devices.deregistered == 1)
-        #expect(found.messages == 1 && found.entries == 2 && found.waitingPushes == 0)
+        // The message with its two copies, and the event that tells of the moved code.
+        #expect(found.messages == 2 && found.entries == 3 && found.waitingPushes == 0)
         #expect(found.writer.commands > empty.writer.commands && found.writer.failures == 0)
     }
 
