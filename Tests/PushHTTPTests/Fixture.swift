@@ -55,10 +55,9 @@ struct Fixture {
         configuration.attempts.anonymousPerSecond = anonymousPerSecond
         configuration.attempts.failedPerSecond = failedPerSecond
         configure(&configuration)
-        let rates = RateLimits(limits: limits)
         gateway = HTTPGateway(
             services: HTTPServices(
-                authenticator: authenticator, rates: rates, administration: administration,
+                authenticator: authenticator, rates: RateLimits(limits: limits), administration: administration,
                 statistics: Statistics(store: access, presence: PresenceBook()), registry: registry,
                 accounts: Accounts(
                     store: devices, devices: devices, presence: PresenceBook(), changes: changes, limits: limits,
@@ -67,10 +66,8 @@ struct Fixture {
                 tags: Tags(store: MemoryTagStore(), limits: limits, clock: clock),
                 messaging: Messaging(
                     archive: archive, devices: devices, delivery: delivery, publisher: QuietPublisher(),
-                    receipts: receipts, rates: rates, expansionWaiting: {}, ids: IDGenerator(), limits: limits,
-                    clock: clock),
-                imports: Imports(
-                    store: MemoryImportStore(), rates: rates, ids: IDGenerator(), limits: limits, clock: clock),
+                    receipts: receipts, expansionWaiting: {}, ids: IDGenerator(), limits: limits, clock: clock),
+                imports: Imports(store: MemoryImportStore(), ids: IDGenerator(), limits: limits, clock: clock),
                 changes: MessageChanges(
                     store: NoOperations(), changes: NoDeviceChanges(), limits: limits, clock: clock),
                 conversations: Conversations(store: NoOperations(), limits: limits, clock: clock),

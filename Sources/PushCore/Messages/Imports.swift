@@ -20,14 +20,12 @@ public protocol ImportStore: Sendable {
 /// `POST /v1/messages/import`: idempotent, silent, the first one wins. Scope `messages:send`.
 public struct Imports: Sendable {
     private let store: any ImportStore
-    private let rates: RateLimits
     private let ids: IDGenerator
     private let limits: Limits
     private let clock: WallClock
 
-    public init(store: any ImportStore, rates: RateLimits, ids: IDGenerator, limits: Limits, clock: WallClock) {
+    public init(store: any ImportStore, ids: IDGenerator, limits: Limits, clock: WallClock) {
         self.store = store
-        self.rates = rates
         self.ids = ids
         self.limits = limits
         self.clock = clock
@@ -39,7 +37,6 @@ public struct Imports: Sendable {
         var reader = try BodyReader(parsing: body)
         let dryRun = reader.bool("dryRun") ?? false
         let bodies = try MessageList.read(from: &reader, limits: limits.effective(for: principal.tenant))
-        rates.charge(principal, messages: bodies.count)
         let parsed = bodies.map { body -> Result<Message, GatewayError> in
             do throws(GatewayError) {
                 return .success(

@@ -7,7 +7,6 @@ extension Messaging {
         try checkMaySend(principal)
         var reader = try BodyReader(parsing: body)
         let bodies = try MessageList.read(from: &reader, limits: limits.effective(for: principal.tenant))
-        rates.charge(principal, messages: bodies.count)
         let parsed = bodies.map { body -> Result<Message, GatewayError> in
             do throws(GatewayError) { return .success(try parse(body, as: principal)) } catch { return .failure(error) }
         }

@@ -6,7 +6,6 @@ public struct Messaging: Sendable {
     private let delivery: any DeliveryStore
     private let publisher: any DownlinkPublisher
     private let receipts: Receipts
-    let rates: RateLimits
     private let expansionWaiting: @Sendable () -> Void
     private let ids: IDGenerator
     let limits: Limits
@@ -14,15 +13,14 @@ public struct Messaging: Sendable {
 
     public init(
         archive: any MessageArchive, devices: any DeviceStore, delivery: any DeliveryStore,
-        publisher: any DownlinkPublisher, receipts: Receipts, rates: RateLimits,
-        expansionWaiting: @escaping @Sendable () -> Void, ids: IDGenerator, limits: Limits, clock: WallClock
+        publisher: any DownlinkPublisher, receipts: Receipts, expansionWaiting: @escaping @Sendable () -> Void,
+        ids: IDGenerator, limits: Limits, clock: WallClock
     ) {
         self.archive = archive
         self.devices = devices
         self.delivery = delivery
         self.publisher = publisher
         self.receipts = receipts
-        self.rates = rates
         self.expansionWaiting = expansionWaiting
         self.ids = ids
         self.limits = limits

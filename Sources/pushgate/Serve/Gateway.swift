@@ -104,16 +104,15 @@ struct Gateway: Sendable {
         let receipts = Receipts(store: storage) { device, seq in
             planner.acknowledged(device.key, account: device.account.key, seq: seq)
         }
-        let rates = RateLimits(limits: limits)
         let messaging = Messaging(
             archive: storage, devices: storage, delivery: storage, publisher: downlink, receipts: receipts,
-            rates: rates,
             expansionWaiting: { expander.wake() }, ids: ids, limits: limits, clock: clock)
         let conversations = Conversations(store: storage, limits: limits, clock: clock)
         let changes = MessageChanges(store: storage, changes: deviceChanges, limits: limits, clock: clock)
-        let imports = Imports(store: storage, rates: rates, ids: ids, limits: limits, clock: clock)
+        let imports = Imports(store: storage, ids: ids, limits: limits, clock: clock)
         let tags = Tags(store: storage, limits: limits, clock: clock)
         let broadcasts = Broadcasts(store: storage, changed: { expander.wake() }, clock: clock)
+        let rates = RateLimits(limits: limits)
         let eraser = AccountEraser(store: storage, logger: logger)
         let uplink = try UplinkConnection(
             connection,

@@ -29,13 +29,11 @@ import Testing
                     uniqueCode: "code", draft: draft), at: 1)
             deviceID = outcome.identity.deviceID
             let now = ContinuousClock.Instant.now
-            let rates = RateLimits(limits: limits) { now }
             requests = UplinkRequests(
                 authenticator: authenticator,
                 messaging: Messaging(
                     archive: archive, devices: devices, delivery: QuietDeliveryStore(), publisher: QuietPublisher(),
-                    receipts: receipts, rates: rates, expansionWaiting: {}, ids: IDGenerator(), limits: limits,
-                    clock: clock),
+                    receipts: receipts, expansionWaiting: {}, ids: IDGenerator(), limits: limits, clock: clock),
                 conversations: Conversations(store: NoOperations(), limits: limits, clock: clock),
                 changes: MessageChanges(
                     store: NoOperations(), changes: NoDeviceChanges(), limits: limits, clock: clock),
@@ -43,7 +41,7 @@ import Testing
                 registry: DeviceRegistry(
                     devices: devices, authenticator: authenticator, signer: signer, changes: NoDeviceChanges(),
                     limits: limits, clock: clock),
-                presence: PresenceBook(), rates: rates, limits: limits)
+                presence: PresenceBook(), rates: RateLimits(limits: limits) { now }, limits: limits)
         }
 
         /// The code of the refusal, nil when it was run.
