@@ -1,8 +1,7 @@
 /// How many requests a device or an app may make, by the settings of its tenant (`/v1/settings/limits`).
 ///
 /// Each device has a bucket of its own, and each app one for all of its callers. Both doors ask once for a request,
-/// whatever comes of it; a batch of n messages is charged n. What was charged beyond the bucket is paid back before
-/// anything else is granted, so a batch larger than the burst goes through, and the mean still holds.
+/// whatever comes of it. A batch is one request: how much it may carry has a limit of its own (`batchMessages`).
 public final class RateLimits: Sendable {
     private let devices: TokenBuckets<DeviceKey>
     private let apps: TokenBuckets<AppKey>
@@ -24,15 +23,6 @@ public final class RateLimits: Sendable {
     /// Takes the token of one request. Throws `rate_limited` when there is none.
     public func require(_ principal: Principal) throws(GatewayError) {
         if let balance = take(principal), !balance.isGranted { throw Self.refusal(balance) }
-    }
-
-    /// Charges a batch for its messages; the first was paid with the request.
-    public func charge(_ principal: Principal, messages count: Int) {
-        guard count > 1, let rate = Self.rate(of: principal) else { return }
-        switch principal {
-        case .device(let device): devices.charge(device.key, count - 1, at: rate)
-        case .app(let identity): apps.charge(identity.app.key, count - 1, at: rate)
-        }
     }
 
     public static func refusal(_ balance: TokenBalance) -> GatewayError {

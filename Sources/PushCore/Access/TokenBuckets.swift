@@ -54,15 +54,7 @@ public final class TokenBuckets<Key: Hashable & Sendable>: Sendable {
     /// Takes a token if there is one.
     ///
     /// - Parameter rate: as it is now; a bucket keeps at most the new burst.
-    public func take(_ key: Key, at rate: TokenRate) -> TokenBalance { change(key, rate, needing: 1, taking: 1) }
-
-    /// Takes `count` tokens whether they are there or not: the bucket goes into debt, and nothing is granted to this key
-    /// until it is paid back.
-    public func charge(_ key: Key, _ count: Int, at rate: TokenRate) {
-        _ = change(key, rate, needing: -.infinity, taking: Double(count))
-    }
-
-    private func change(_ key: Key, _ rate: TokenRate, needing: Double, taking: Double) -> TokenBalance {
+    public func take(_ key: Key, at rate: TokenRate) -> TokenBalance {
         guard rate.perSecond > 0 else {
             return TokenBalance(
                 rate: rate, isGranted: true, remaining: rate.burst, secondsToFull: 0, retryAfterSeconds: 1)
@@ -73,8 +65,8 @@ public final class TokenBuckets<Key: Hashable & Sendable>: Sendable {
             if bucket == nil, buckets.count >= bucketsMax { Self.makeRoom(in: &buckets, max: bucketsMax, now: now) }
             bucket?.rate = rate
             var tokens = bucket?.filled(now) ?? Double(rate.burst)
-            let isGranted = tokens >= needing
-            if isGranted { tokens -= taking }
+            let isGranted = tokens >= 1
+            if isGranted { tokens -= 1 }
             buckets[key] = Bucket(tokens: tokens, at: now, rate: rate)
             let perSecond = Double(rate.perSecond)
             return TokenBalance(

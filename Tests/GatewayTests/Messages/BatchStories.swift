@@ -55,7 +55,7 @@ extension GatewayStories {
         @Test func `the largest batch over MQTT is answered within 64 KiB`() async throws {
             try await withStory { story in
                 let ann = try await story.register("ann")
-                try await story.app.createAccount(userID: "bob")
+                _ = try await story.app.createAccount(userID: "bob")
                 let bob = try await story.app.account(userID: "bob")["account"]?.string
                 let client = try PlainClient(ann)
                 #expect(try await client.admission() == nil)
@@ -83,7 +83,7 @@ extension GatewayStories {
         @Test func `history from elsewhere is found, and nobody is told of it`() async throws {
             try await withStory { story in
                 let bob = try await story.device("bob")
-                try await story.app.createAccount(userID: "ann")
+                _ = try await story.app.createAccount(userID: "ann")
                 func old(_ id: String, _ from: String, _ to: String, at time: Int64) -> OutgoingMessage {
                     var message = OutgoingMessage(
                         id: id, to: to, type: .text, content: ["text": .string(id)], timestamp: time)

@@ -51,16 +51,6 @@ import Testing
         #expect(rates.take(device(of: tenant { $0.deviceRequestsPerSecond = 0 })) == nil)
     }
 
-    @Test func `a batch costs what it holds, and may be larger than the burst`() throws {
-        let app = app(of: tenant { $0.appRequestsPerSecond = 10 })
-        try rates.require(app)
-        rates.charge(app, messages: 500)
-        let balance = try #require(rates.take(app))
-        #expect(!balance.isGranted && balance.retryAfterSeconds == 50)
-        rates.charge(.sampleApp, messages: 500)
-        #expect(rates.take(.sampleApp) == nil)
-    }
-
     @Test func `a tenant's sizes can only be less than the gateway's`() {
         let limits = Limits()
         let less = limits.effective(

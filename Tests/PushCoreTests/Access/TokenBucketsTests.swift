@@ -49,20 +49,6 @@ import Testing
         #expect((498...500).contains(granted))
     }
 
-    @Test func `what was charged beyond the bucket is paid back first`() {
-        let buckets = buckets()
-        #expect(buckets.take(1, at: five).isGranted)
-        buckets.charge(1, 19, at: five)
-        let refused = buckets.take(1, at: five)
-        #expect(!refused.isGranted && refused.remaining == 0)
-        // 15 in debt, and one to take: 16 tokens at 5 a second.
-        #expect(refused.retryAfterSeconds == 4)
-        clock.advance(.milliseconds(3100))
-        #expect(!buckets.take(1, at: five).isGranted)
-        clock.advance(.milliseconds(200))
-        #expect(buckets.take(1, at: five).isGranted)
-    }
-
     @Test func `keys do not share tokens`() {
         let buckets = buckets()
         let one = TokenRate(perSecond: 1, burst: 1)
