@@ -83,3 +83,14 @@ CREATE TABLE erasure (
     after_entry  INTEGER NOT NULL DEFAULT 0,   -- how far its entries that were not in the index were looked at
     through      INTEGER                       -- position behind which no entry is its own; NULL while audiences grow
 ) STRICT;
+
+-- How far a tenant's retention has come. Keys of messages grow with time: up to `erased_through` no content is left,
+-- and that of the messages from there to `counted_through` has `content_bytes` together.
+CREATE TABLE retention (
+    tenant          INTEGER PRIMARY KEY REFERENCES tenant (key),
+    erased_through  INTEGER NOT NULL,
+    counted_through INTEGER NOT NULL,
+    content_bytes   INTEGER NOT NULL
+) STRICT;
+-- Imported messages have another time than their keys say.
+CREATE INDEX message_imported ON message (tenant, server_time) WHERE is_imported = 1 AND content IS NOT NULL;

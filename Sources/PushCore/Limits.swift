@@ -40,6 +40,13 @@ public struct Limits: Sendable {
     public var importAheadMax: Milliseconds = 86_400_000
     /// Receivers that are expanded in the sender's own transaction; larger audiences are walked in pages of this.
     public var expansionPageAccounts = 1000
+    /// An answer to a call ends the ringing of an invitation that is at most this old …
+    public var callAnswerWindow: Duration = .seconds(120)
+    /// … and among this many newest entries of the conversation.
+    public var callLookUpEntriesMax = 50
+    /// Messages that one transaction of the retention looks at and erases at most.
+    public var retentionPageMessages = 500
+    public var retentionPause: Duration = .seconds(60)
 
     /// Entries of a deleted account that are erased in one transaction.
     public var erasurePageEntries = 500
@@ -54,11 +61,16 @@ public struct Limits: Sendable {
     public var longestWheelDelay: Duration = .seconds(60)
     public var feedEntriesMax = 16_384
     public var publishesOutstandingMax = 4000
+    /// Messages whose change is remembered, so that only they are read again before they are published.
+    public var changedMessagesMax = 4096
 
     // Vendor push.
     public var pushJobsInMemoryMax = 4000
     public var pushRetryFirst: Duration = .seconds(1)
     public var pushRetryMax: Duration = .seconds(600)
+    /// A shown notification is replaced this long after its message was changed: a device that is connected learns of
+    /// it sooner and needs none.
+    public var pushReplacementDelay: Duration = .seconds(2)
 
     // Uplink.
     public var uplinkRequestsWaitingMax = 20_000

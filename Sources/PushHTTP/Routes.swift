@@ -13,6 +13,7 @@ enum Routes {
         let messages = MessageRoutes(
             messaging: services.messaging, receipts: services.receipts, limits: services.limits)
         let imports = ImportRoutes(imports: services.imports)
+        let changes = ChangeRoutes(changes: services.changes)
         let groups = GroupRoutes(groups: services.groups, limits: services.limits)
         let accounts = AccountRoutes(accounts: services.accounts)
         let tags = TagRoutes(tags: services.tags, limits: services.limits)
@@ -48,6 +49,9 @@ enum Routes {
             .principal(.get, "/v1/messages/sync", messages.sync),
             .principal(.post, "/v1/messages/ack", messages.acknowledge),
             .principal(.get, "/v1/messages/{id}", messages.read),
+            .principal(.post, "/v1/messages/{id}/update", changes.update),
+            .principal(.post, "/v1/messages/{id}/revoke", changes.revoke),
+            .principal(.post, "/v1/messages/{id}/burn", changes.burn),
 
             // Conversations.
 

@@ -52,7 +52,8 @@ public final class Storage: Sendable {
         let commits = CommitQueue(limits: limits)
         try Self.check(secrets, in: file)
         let head = try file.current.read { try Int64.fetchOne($0, sql: "SELECT max(position) FROM entry") ?? 0 }
-        let feed = EntryFeed(head: head, entriesMax: limits.feedEntriesMax)
+        let feed = EntryFeed(
+            head: head, entriesMax: limits.feedEntriesMax, changedMessagesMax: limits.changedMessagesMax)
         self.secrets = secrets
         self.file = file
         self.access = access
@@ -66,6 +67,8 @@ public final class Storage: Sendable {
             feedHead: { feed.head }, tellFeed: { feed.committed($0) },
             reloadOthers: { db in
                 try access.reload(db, secrets: secrets)
+                // Changes of a commit that was reported as failed may be on disk.
+                feed.changedAny(through: log.last)
                 deviceCache.removeAll()
             },
             readLog: { db, after, limit in

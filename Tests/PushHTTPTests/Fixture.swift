@@ -69,7 +69,7 @@ struct Fixture {
                     receipts: receipts, expansionWaiting: {}, ids: IDGenerator(), limits: limits, clock: clock),
                 imports: Imports(store: MemoryImportStore(), ids: IDGenerator(), limits: limits, clock: clock),
                 changes: MessageChanges(
-                    store: NoOperations(), changes: NoDeviceChanges(), limits: limits, clock: clock),
+                    store: NoOperations(), changes: NoDeviceChanges(), limits: limits, changed: {}),
                 conversations: Conversations(store: NoOperations(), limits: limits, clock: clock),
                 broadcasts: Broadcasts(store: NoOperations(), changed: {}, clock: clock),
                 receipts: receipts,

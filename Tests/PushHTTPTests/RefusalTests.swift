@@ -196,3 +196,34 @@ import Testing
         }
     }
 }
+
+@Suite struct ChangeRouteTests {
+    @Test func `changes read their bodies strictly`() async throws {
+        let fixture = try await Fixture()
+        try await fixture.withClient { [fixture] call in
+            for body in [nil, "[]", "{}", #"{"content":1}"#, #"{"content":{},"content":{}}"#] as [String?] {
+                let reply = try await call(.post, "/v1/messages/m1/update", body, bearer: fixture.deviceToken)
+                #expect(reply.status == 400 && reply.code == "invalid_request", "\(body ?? "nothing")")
+            }
+            let long = String(repeating: "x", count: Limits().contentBytesMax)
+            let large = try await call(
+                .post, "/v1/messages/m1/update", #"{"content":{"text":"\#(long)"}}"#, bearer: fixture.deviceToken)
+            #expect(large.status == 413 && large.code == "too_large")
+            for operation in ["revoke", "burn"] {
+                for body in [nil, "{}", #"{"more":1}"#] as [String?] {
+                    let reply = try await call(
+                        .post, "/v1/messages/m1/\(operation)", body, bearer: fixture.deviceToken)
+                    #expect(reply.status == 404 && reply.code == "not_found")
+                }
+                for body in ["[]", "1", "{"] {
+                    let reply = try await call(
+                        .post, "/v1/messages/m1/\(operation)", body, bearer: fixture.deviceToken)
+                    #expect(reply.status == 400 && reply.code == "invalid_request")
+                }
+                #expect(try await call(.post, "/v1/messages/m1/\(operation)").status == 401)
+                #expect(try await call(.get, "/v1/messages/m1/\(operation)", bearer: fixture.appToken).status == 405)
+            }
+            #expect(try await call(.post, "/v1/messages/m1/burn", bearer: fixture.appToken).code == "forbidden")
+        }
+    }
+}

@@ -64,10 +64,16 @@ public struct PushJob: Sendable {
     public let device: DeviceKey
     public let attempts: Int
     public let createdAt: Milliseconds
+    /// 0 = the notification of the message; above that a replacement of what is shown.
+    public let turn: Int
+    public let expiresAt: Milliseconds
 
     public init(
-        key: Int64, lane: Int64, message: MessageKey, device: DeviceKey, attempts: Int, createdAt: Milliseconds
+        key: Int64, lane: Int64, message: MessageKey, device: DeviceKey, attempts: Int, createdAt: Milliseconds,
+        turn: Int = 0, expiresAt: Milliseconds = .max
     ) {
+        self.turn = turn
+        self.expiresAt = expiresAt
         self.key = key
         self.lane = lane
         self.message = message
@@ -87,11 +93,14 @@ public struct PushSubject: Sendable {
     public let isAcknowledged: Bool
     /// What a person knows the sender by: the group's, app's or user's name.
     public let senderName: String?
+    /// The account has burned its copy.
+    public let isBurned: Bool
 
     public init(
         message: ArchivedMessage, device: Device, tenant: Tenant, token: PushToken?, isAcknowledged: Bool,
-        senderName: String?
+        senderName: String?, isBurned: Bool = false
     ) {
+        self.isBurned = isBurned
         self.message = message
         self.device = device
         self.tenant = tenant
@@ -152,6 +161,10 @@ public protocol DeliveryStore: Sendable {
     func advance(_ marks: DeliveryMarks, at now: Milliseconds) async throws
     /// The log after `position`, at most `limit` entries, grouped by message.
     func entries(after position: Int64, limit: Int) async throws -> [CommittedEntries]
+    /// A message as it is now, and which of these accounts have burned their own copy; nil when there is none.
+    func current(
+        _ message: MessageKey, for accounts: [AccountKey]
+    ) async throws -> (message: ArchivedMessage, burned: Set<AccountKey>)?
 
     /// The account and its active devices if they are in memory.
     func cachedDevices(of account: AccountKey) -> AccountDevices?
@@ -172,6 +185,7 @@ public protocol DeliveryStore: Sendable {
     func releaseLeases(at now: Milliseconds) async throws
     /// Lanes with waiting jobs and the time of each one's next due job.
     func lanesWithJobs() async throws -> [Int64: Milliseconds]
+    /// nil when the job waits no longer, or what it is made of is gone.
     func subject(of job: PushJob) async throws -> PushSubject?
     func change(_ jobs: [(PushJob, PushJobChange)], at now: Milliseconds) async throws
 

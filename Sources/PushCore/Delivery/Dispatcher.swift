@@ -66,20 +66,35 @@ public final class Dispatcher: Sendable {
 
     private func publish(_ batch: CommittedEntries) async throws {
         let accounts = try await store.devices(ofEntries: batch.entries)
-        let now = clock.now
-        let template = DownlinkTemplate(batch.message, now: now)
-        let expiry = batch.message.expiresAt.flatMap { end -> UInt32? in
-            // Past its life it goes out in its short form, which needs no end.
-            end > now ? UInt32(clamping: max(1, (end - now) / 1000)) : nil
-        }
+        var rendering = await rendering(of: batch)
         for entry in batch.entries {
             guard let account = accounts[entry.account], !account.devices.isEmpty else {
                 append(entry.position, waitingFor: 0)
                 continue
             }
             append(entry.position, waitingFor: 1)
-            let payload = template.payload(account: account.account.id, seq: entry.seq)
-            await publish(entry, topic: Topics.inbox(account: account.account.id), payload: payload, expiry: expiry)
+            await publish(entry, of: batch, to: account.account.id, &rendering)
+        }
+    }
+
+    /// The message as it is now: what the batch says, or what the store says where that may have changed.
+    private func rendering(of batch: CommittedEntries) async -> EntryRendering {
+        while true {
+            let changeCount = feed.changeCount
+            let revision = batch.entries.first?.revision ?? batch.message.revision
+            guard let first = batch.entries.first, !Task.isCancelled,
+                feed.mayHaveChanged(batch.message.key, at: first.position)
+            else { return EntryRendering(batch.message, revision: revision, changeCount: changeCount, now: clock.now) }
+            do {
+                let current = try await store.current(batch.message.key, for: batch.entries.map(\.account))
+                return EntryRendering(
+                    current?.message ?? batch.message, revision: revision, burned: current?.burned ?? [],
+                    changeCount: changeCount, now: clock.now)
+            } catch {
+                if Task.isCancelled { continue }
+                logger.warning("a changed message could not be read", metadata: ["error": "\(error)"])
+                try? await Task.sleep(for: .seconds(1))  // throws on cancellation only
+            }
         }
     }
 
@@ -91,9 +106,17 @@ public final class Dispatcher: Sendable {
         progress.dispatched(mark)
     }
 
-    private func publish(_ entry: InboxEntry, topic: String, payload: [UInt8], expiry: UInt32?) async {
+    /// - Parameter rendering: brought up to date before each try, for the wait between two may be long.
+    private func publish(
+        _ entry: InboxEntry, of batch: CommittedEntries, to account: String, _ rendering: inout EntryRendering
+    ) async {
+        let topic = Topics.inbox(account: account)
         while !Task.isCancelled {
             if window.withLock({ $0.count }) <= limits.publishesOutstandingMax {
+                if feed.changeCount != rendering.changeCount { rendering = await self.rendering(of: batch) }
+                if Task.isCancelled { return }
+                rendering = rendering.at(clock.now)
+                let (payload, expiry) = rendering.payload(of: entry, account: account)
                 let isTaken = publisher.publish(
                     topic: topic, payload: payload, expirySeconds: expiry, account: entry.account
                 ) { [self] outcome in settle(entry, outcome) }

@@ -12,7 +12,8 @@ public enum PublishOutcome: Sendable, Equatable {
 
 /// The road over MQTT. Implemented by PushMQTT.
 public protocol DownlinkPublisher: Sendable {
-    /// Hands one payload to the broker at QoS 1. Never blocks; false when its queue is full and nothing was taken.
+    /// Hands one payload to the broker at QoS 1. Never blocks; false when nothing was taken: its queue is full,
+    /// or the broker is away.
     /// `completion` is called exactly once for what was taken, on a thread of the publisher: it must only hand on.
     /// Payloads of one account arrive in the order of the calls.
     func publish(

@@ -25,10 +25,13 @@ public final class EntryFeed: Sendable {
     }
 
     private let state: Mutex<State>
+    private let changes: Mutex<ChangedMessages>
     private let entriesMax: Int
 
-    public init(head: Int64, entriesMax: Int) {
+    public init(head: Int64, entriesMax: Int, changedMessagesMax: Int = Limits().changedMessagesMax) {
         state = Mutex(State(head: head))
+        // What changed before this gateway started is not remembered.
+        changes = Mutex(ChangedMessages(head: head, max: changedMessagesMax))
         self.entriesMax = entriesMax
     }
 
@@ -55,6 +58,26 @@ public final class EntryFeed: Sendable {
     }
 
     public var head: Int64 { state.withLock { $0.head } }
+
+    // MARK: Changes of what was committed
+
+    /// A message is not any more what batches up to `position` say. Called after COMMIT, before the caller is answered.
+    public func changed(_ message: MessageKey, through position: Int64) {
+        changes.withLock { $0.note(message, through: position) }
+    }
+
+    /// Any message in batches up to `position` may have been changed.
+    public func changedAny(through position: Int64) {
+        changes.withLock { $0.noteAny(through: position) }
+    }
+
+    /// Grows with every change.
+    public var changeCount: UInt64 { changes.withLock { $0.count } }
+
+    /// Whether a message that was read for a batch at `position` has to be read again.
+    public func mayHaveChanged(_ message: MessageKey, at position: Int64) -> Bool {
+        changes.withLock { $0.mayHaveChanged(message, at: position) }
+    }
 
     public enum Answer: Sendable {
         case batches([CommittedEntries])

@@ -163,9 +163,9 @@ public final class FallbackPlanner: Sendable {
         _ entry: InboxEntry, of message: ArchivedMessage, account: AccountDevices?,
         in tracker: inout DeliveryTracker, doubtful: inout [DeviceKey: String]
     ) -> [DeliveryTracker.Due] {
-        // The sender's own account and events are never pushed; nothing is written down for what follows from the
-        // entry itself.
-        guard let account, !entry.flags.contains(.own), !message.type.isEvent else {
+        // The sender's own account, events and later revisions are never pushed; nothing is written down for what
+        // follows from the entry itself.
+        guard let account, !entry.flags.contains(.own), !message.type.isEvent, entry.revision == 0 else {
             return tracker.archived(entry, waiting: [], due: [])
         }
         var waiting: [DeliveryTracker.Waiting] = []
@@ -200,5 +200,5 @@ public final class FallbackPlanner: Sendable {
 
 extension Duration {
     /// Whole milliseconds.
-    var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
+    public var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
 }

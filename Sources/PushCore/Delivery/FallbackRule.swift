@@ -21,10 +21,14 @@ public enum FallbackRule {
         case .burned: return .skip(.burned)
         }
         if message.type.isEvent { return .skip(.event) }
-        if message.isExpired(at: now) { return .skip(.expired) }
+        // Content that retention took is as gone as what has outlived its own time.
+        if message.content == nil || message.isExpired(at: now) { return .skip(.expired) }
         if message.push.policy == .never { return .skip(.policyNever) }
         guard device.pushEnabled else { return .skip(.pushDisabled) }
-        if CallStatus(message)?.ringsNothing == true { return .skip(.event) }
+        if CallStatus(message)?.ringsNothing == true {
+            // An invitation that was edited is over; another status has never rung.
+            return .skip(message.revision > 0 ? .superseded : .event)
+        }
         let tokens = chain(for: message, tokens: device.tokens)
         guard !tokens.isEmpty else { return .skip(.noToken) }
         let configured = tokens.filter { isConfigured($0.vendor) }
@@ -36,6 +40,19 @@ public enum FallbackRule {
             return .push(silent)
         }
         return .push(configured[0])
+    }
+
+    /// Why a notification that a device shows is not replaced after all; nil = it is.
+    public static func reasonAgainstReplacing(_ subject: PushSubject, now: Milliseconds) -> SkipReason? {
+        if subject.isAcknowledged { return .acknowledged }
+        guard subject.device.status == .active else { return .deregistered }
+        guard subject.device.pushEnabled else { return .pushDisabled }
+        if subject.isBurned { return .burned }
+        switch subject.message.state {
+        case .burned: return .burned
+        case .revoked: return nil
+        case .live: return subject.message.content == nil || subject.message.isExpired(at: now) ? .expired : nil
+        }
     }
 
     /// The tokens of a device that may carry this message, in order: a call's invitation prefers `voip`, and nothing

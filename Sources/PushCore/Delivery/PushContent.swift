@@ -45,6 +45,37 @@ enum PushContent {
             override: options?["vendor"]?.object?[token.vendor.rawValue])
     }
 
+    /// What takes the place of a notification that is shown, without ringing again. A revoked message leaves none of
+    /// its sender's texts.
+    static func replacement(
+        _ subject: PushSubject, token: PushToken, expiresAt: Milliseconds, limits: Limits, now: Milliseconds
+    ) -> VendorPush {
+        let message = subject.message
+        let isRevoked = message.state == .revoked
+        var push = push(subject, token: token, limits: limits, now: now)
+        let life = min(expiresAt - now, limits.pushLifeDefaultSeconds * 1000)
+        push.timeToLiveSeconds = Int(clamping: max(1, life / 1000))
+        push.isHighPriority = false
+        push.sound = ""
+        push.badge = nil
+        if let words = endWords(for: message, language: subject.device.language) { push.body = words }
+        guard isRevoked else { return push }
+        // Told apart from the newest revision, for vendors that drop what they had before.
+        push.revision = message.revision + 1
+        push.title = subject.senderName ?? subject.tenant.name
+        (push.subtitle, push.image, push.action, push.category) = (nil, nil, nil, nil)
+        (push.data, push.override) = (nil, nil)
+        return push
+    }
+
+    /// Why there is nothing of the message to show any more; nil when there is.
+    private static func endWords(for message: ArchivedMessage, language: String?) -> String? {
+        let isChinese = language == "zh"
+        if message.state == .revoked { return isChinese ? "消息已撤回" : "Message withdrawn" }
+        if CallStatus(message)?.ringsNothing == true { return isChinese ? "通话已结束" : "Call ended" }
+        return nil
+    }
+
     /// The built-in template: the text of a text, else a word for the type in the device's language.
     static func body(of message: ArchivedMessage, language: String?) -> String {
         let content = message.content?.object

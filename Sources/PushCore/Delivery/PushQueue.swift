@@ -293,6 +293,8 @@ public final class PushQueue: Sendable {
         defer { endPreparing(generation) }
         guard let subject = try await store.subject(of: job) else { return .change(.skipped(.cancelled)) }
         let now = clock.now
+        if job.turn > 0 { return replacement(job, subject, for: sender, now: now) }
+        if subject.isBurned { return .change(.skipped(.burned)) }
         let verdict = FallbackRule.verdict(
             message: subject.message, device: subject.device, isAcknowledged: subject.isAcknowledged,
             isConfigured: { _ in true }, canSendSilently: { _ in sender.canSendSilently }, now: now)
@@ -308,6 +310,20 @@ public final class PushQueue: Sendable {
         let expiry = PushContent.expiresAt(subject.message, limits: limits)
         if let expiry, now >= expiry { return .change(.skipped(.expired)) }
         let push = PushContent.push(subject, token: token, limits: limits, now: now)
+        return .push(push, token: token, expiry: expiry)
+    }
+
+    /// What takes the place of a notification that the device shows.
+    private func replacement(
+        _ job: PushJob, _ subject: PushSubject, for sender: any VendorSender, now: Milliseconds
+    ) -> Preparation {
+        if let reason = FallbackRule.reasonAgainstReplacing(subject, now: now) { return .change(.skipped(reason)) }
+        guard let token = subject.token else { return .change(.skipped(.noToken)) }
+        guard token.vendor == sender.vendor else { return .change(.released(at: now)) }
+        let isLive = subject.message.state == .live
+        let expiry = min(job.expiresAt, isLive ? subject.message.expiresAt ?? .max : .max)
+        if now >= expiry { return .change(.skipped(.expired)) }
+        let push = PushContent.replacement(subject, token: token, expiresAt: expiry, limits: limits, now: now)
         return .push(push, token: token, expiry: expiry)
     }
 

@@ -24,6 +24,24 @@ public struct PushOptions: Sendable, Equatable {
 
     private init() {}
 
+    /// Members that tell of the content.
+    private static let contentMembers: Set<String> = ["body", "subtitle", "image", "vendor"]
+    /// Members that say where a shown notification is, and nothing of what was in it.
+    private static let placeMembers: Set<String> = ["collapseId", "channel", "ttl"]
+
+    /// What stays of the options when the content becomes another: not what told of the old one.
+    public var withoutContent: PushOptions { keeping { !Self.contentMembers.contains($0) } }
+
+    /// What stays of the options when the content is erased: enough to take a shown notification's place.
+    public var placeOnly: PushOptions { keeping { Self.placeMembers.contains($0) } }
+
+    private func keeping(_ isKept: (String) -> Bool) -> PushOptions {
+        let members = raw.object?.members.filter { isKept($0.key) } ?? []
+        guard !members.isEmpty else { return .standard }
+        return PushOptions(
+            archived: .object { writer in for member in members { writer.member(member.key, member.value) } })
+    }
+
     /// Members that count when a device sent the message: a user must not write another's notification.
     private static let deviceMembers: Set<String> = ["policy", "collapseId", "sound", "ttl"]
 

@@ -148,6 +148,9 @@ public struct UplinkRequests: Sendable {
             return try await messaging.sync(
                 request, as: device, bytesMax: limits.mqttPageBytesMax - 1024,
                 withBroadcast: request.broadcastAfter != nil)
+        case "update": return try await changes.update(try Self.messageID(body), body, as: .device(device))
+        case "revoke": return try await changes.revoke(try Self.messageID(body), body, as: .device(device))
+        case "burn": return try await changes.burn(try Self.messageID(body), body, as: .device(device))
         case "push": return try await registry.setPush(device, body)
         case "state": return try setState(device, body)
         case "deregister":
@@ -155,6 +158,14 @@ public struct UplinkRequests: Sendable {
             return .emptyObject
         default: throw GatewayError(.invalidRequest, "There is no operation \(operation).")
         }
+    }
+
+    /// What is in the path over HTTP.
+    private static func messageID(_ body: RawJSON) throws(GatewayError) -> String {
+        var reader = try BodyReader(parsing: body)
+        let id = reader.required("id", reader.string("id"))
+        try reader.finish()
+        return id ?? ""
     }
 
     private func setState(_ device: DeviceIdentity, _ body: RawJSON) throws -> RawJSON {

@@ -32,6 +32,8 @@ public final class DownlinkConnection: DownlinkPublisher {
         completion: @escaping @Sendable (PushCore.PublishOutcome) -> Void
     ) -> Bool {
         let session = sessions[Int(UInt64(bitPattern: account.rawValue) % UInt64(sessions.count))]
+        // The session would keep it until the broker is back; by then it may say what is not true any more.
+        guard session.isConnected else { return false }
         do {
             try session.publish(
                 topic: topic, payload: payload,

@@ -60,14 +60,15 @@ struct MessageTrace {
             ]
         }
         return try devices.map { device in
-            let push = try push(of: device[0])
+            let pushes = try pushes(of: device[0])
+            let push = pushes.first { $0["turn"] == 0 }
             let acknowledgedAt = try acknowledgement(of: device[0], seq: entry.seq)
             var all = stages.map { stage in
                 // The mark that tells of publishing is up to a second late: what was stored had been published before.
                 guard stage.stage == "published", let at = stage.at, let acknowledgedAt else { return stage }
                 return DeviceTrace.Stage(stage: stage.stage, at: min(at, acknowledgedAt))
             }
-            all += try push.map(pushStages) ?? []
+            for push in pushes { all += try pushStages(push) }
             if let acknowledgedAt { all.append(.init(stage: "acknowledged", at: acknowledgedAt)) }
             // Stages in the order in which they happened; those without a time stay where they are.
             let ordered = all.enumerated().sorted { left, right in
@@ -104,9 +105,10 @@ struct MessageTrace {
             arguments: [device, seq])
     }
 
-    private func push(of device: Int64) throws -> Row? {
-        try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT * FROM push WHERE message = ? AND device = ? AND turn = 0"),
+    /// The notification, and what replaced it.
+    private func pushes(of device: Int64) throws -> [Row] {
+        try Row.fetchAll(
+            db.cachedStatement(sql: "SELECT * FROM push WHERE message = ? AND device = ? ORDER BY turn"),
             arguments: [message.key.rawValue, device])
     }
 

@@ -33,6 +33,10 @@ struct PushDecisions {
             let app = try DeviceRows.app(db, of: device.key)
             let isAcknowledged =
                 try max(device.startSeq, writer.cursor(of: device.key.rawValue)?.seq ?? 0) >= candidate.seq
+            if !isAcknowledged, message.form != .single, try isBurned(message.key, candidate.account) {
+                try insertSkipped(candidate, .burned)
+                continue
+            }
             let verdict = FallbackRule.verdict(
                 message: message, device: device, isAcknowledged: isAcknowledged,
                 isConfigured: { known.lane(app: app, vendor: $0) != nil }, canSendSilently: \.canSendSilently, now: now)
@@ -49,6 +53,14 @@ struct PushDecisions {
             }
         }
         return isAnyMade
+    }
+
+    /// Whether the account has burned its copy of a message that others still have.
+    private func isBurned(_ message: MessageKey, _ account: AccountKey) throws -> Bool {
+        let select = try writer.statement("SELECT 1 FROM burned_copy WHERE message = ? AND account = ?")
+        select.bind(1, message.rawValue)
+        select.bind(2, account.rawValue)
+        return try select.first { _ in true } ?? false
     }
 
     /// A device without a live token had none, or its vendor said that it is dead: two different things to do about.
@@ -145,8 +157,10 @@ struct PushDecisions {
     }
 
     /// The first live token of the device that may carry the message, is configured, and did not fail this push before.
+    /// None for a replacement: what it would replace is where its own token is.
     func nextToken(push: Int64, message key: MessageKey, device: DeviceKey) throws -> Next? {
-        guard let message = try message(key) else { return nil }
+        let turn = try Int.fetchOne(db, sql: "SELECT turn FROM push WHERE key = ?", arguments: [push])
+        guard turn == 0, let message = try message(key) else { return nil }
         let rows = try DeviceRows.tokens(db, of: device.rawValue)
         let tried = Set(
             try Int64.fetchAll(

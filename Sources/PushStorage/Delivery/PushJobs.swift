@@ -13,7 +13,7 @@ struct PushJobs {
         WHERE key IN (
             SELECT key FROM push WHERE state = 'waiting' AND lane = ?1 AND not_before <= ?3
             ORDER BY not_before LIMIT ?2)
-        RETURNING key, lane, message, device, attempts, created_at, expires_at
+        RETURNING key, lane, message, device, attempts, created_at, expires_at, turn
         """
 
     func claim(lane: Int64, limit: Int, leaseUntil: Milliseconds) throws -> [PushJob] {
@@ -27,7 +27,8 @@ struct PushJobs {
                 jobs.append(
                     PushJob(
                         key: row[0], lane: row[1], message: MessageKey(rawValue: row[2]),
-                        device: DeviceKey(rawValue: row[3]), attempts: row[4], createdAt: row[5]))
+                        device: DeviceKey(rawValue: row[3]), attempts: row[4], createdAt: row[5], turn: row[7],
+                        expiresAt: row[6]))
             }
         }
         return jobs.sorted { $0.key < $1.key }
@@ -44,6 +45,7 @@ struct PushJobs {
                     WHERE key = ? AND state IN ('waiting', 'skipped')
                     """,
                 arguments: [vendor.rawValue, vendorID, now, job.key])
+            try PushReplacements(writer: writer, now: now).catchUp(job.key)
         case .skipped(let reason): try end(job.key, "skipped", reason: reason)
         case .failed(let vendor, let reason, let reply):
             try end(job.key, "failed", reason: reason, vendor: vendor, reply: reply)

@@ -22,6 +22,21 @@ extension Storage: DeliveryStore {
         }
     }
 
+    public func current(
+        _ message: MessageKey, for accounts: [AccountKey]
+    ) async throws -> (message: ArchivedMessage, burned: Set<AccountKey>)? {
+        guard let low = accounts.map(\.rawValue).min(), let high = accounts.map(\.rawValue).max() else { return nil }
+        return try await file.read { [access] db in
+            let found = try MessageRows.message(db, key: message) { access.tenant(key: $0)?.tenantNo ?? "" }
+            guard let found else { return nil }
+            let burned = try Int64.fetchAll(
+                db.cachedStatement(
+                    sql: "SELECT account FROM burned_copy WHERE message = ? AND account BETWEEN ? AND ?"),
+                arguments: [message.rawValue, low, high])
+            return (found, Set(burned.map(AccountKey.init(rawValue:))))
+        }
+    }
+
     // MARK: Devices
 
     public func cachedDevices(of account: AccountKey) -> AccountDevices? { deviceCache.devices(of: account) }
@@ -124,7 +139,8 @@ extension Storage: DeliveryStore {
         try await file.read { [access] db in
             guard let device = try DeviceRows.device(db, job.device), let tenant = access.tenant(key: device.tenantKey),
                 let message = try MessageRows.message(db, key: job.message, tenantNo: { _ in tenant.tenantNo }),
-                let push = try Row.fetchOne(db, sql: "SELECT seq, token FROM push WHERE key = ?", arguments: [job.key])
+                let push = try Row.fetchOne(
+                    db, sql: "SELECT seq, token FROM push WHERE key = ? AND state = 'waiting'", arguments: [job.key])
             else { return nil }
             let token = try Row.fetchOne(
                 db,
@@ -137,7 +153,10 @@ extension Storage: DeliveryStore {
             return PushSubject(
                 message: message, device: device, tenant: tenant, token: token?.token,
                 isAcknowledged: try Cursors.cursor(db, of: job.device).seq >= push[0],
-                senderName: try Self.senderName(db, of: job.message))
+                senderName: try Self.senderName(db, of: job.message),
+                isBurned: try Int.fetchOne(
+                    db, sql: "SELECT 1 FROM burned_copy WHERE message = ? AND account = ?",
+                    arguments: [job.message.rawValue, device.account.key.rawValue]) != nil)
         }
     }
 

@@ -41,7 +41,11 @@ struct Expansion {
     }
 
     /// Expands one page of the oldest audience. False when there is none.
-    func next(tenantNo: (TenantKey) -> String) throws -> Bool {
+    ///
+    /// - Parameter isDone: called in the transaction of a message's last page.
+    func next(
+        tenantNo: (TenantKey) -> String, isDone ended: (MessageKey) throws -> Void = { _ in }
+    ) throws -> Bool {
         let row = try Row.fetchOne(
             db,
             sql: """
@@ -78,6 +82,7 @@ struct Expansion {
             try db.execute(sql: "DELETE FROM expansion WHERE message = ?", arguments: [message.key.rawValue])
             try db.execute(
                 sql: "UPDATE message SET recipients = ? WHERE key = ?", arguments: [expanded, message.key.rawValue])
+            try ended(message.key)
         } else {
             try db.execute(
                 sql: "UPDATE expansion SET after_account = ?, expanded = ? WHERE message = ?",

@@ -6,6 +6,7 @@ struct MessageAcceptance {
     let writer: Writer
     let limits: Limits
     let now: Milliseconds
+    var ids = IDGenerator()
 
     private var db: Database { writer.db }
 
@@ -143,6 +144,10 @@ struct MessageAcceptance {
             last: copies.isEmpty ? nil : first + Int64(copies.count) - 1)
         let entries = try writer.append(draft.key, copies)
         writer.announce(archived, entries)
+        if archived.type == .call, let sender = draft.sender.account, case .account(let caller) = draft.receivers {
+            try CallAnswers(writer: writer, limits: limits, ids: ids, now: now)
+                .archived(archived, from: sender, to: caller.key, tenant: draft.tenant)
+        }
         if accounts == nil { try Expansion(writer: writer, limits: limits).begin(draft.key, draft.receivers) }
         return Acceptance(
             id: draft.message.id, serverTime: draft.serverTime, recipients: accounts?.count, isDuplicate: false,

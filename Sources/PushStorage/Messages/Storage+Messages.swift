@@ -3,8 +3,9 @@ import PushCore
 
 extension Storage: MessageArchive {
     public func accept(_ message: Message, from principal: Principal) async throws -> Acceptance {
-        try await commits.run { [limits, wallClock] writer in
-            try MessageAcceptance(writer: writer, limits: limits, now: wallClock.now).accept(message, from: principal)
+        try await commits.run { [limits, ids, wallClock] writer in
+            try MessageAcceptance(writer: writer, limits: limits, now: wallClock.now, ids: ids)
+                .accept(message, from: principal)
         }
     }
 
@@ -55,14 +56,33 @@ extension Storage: MessageArchive {
         }
     }
 
-    /// True when there may be more to expand.
+    /// A page of the oldest audience, and one of what follows messages that are expanded. True when there may be more.
     public func expandNextPage() async throws -> Bool {
         // Asked often, and nearly always there is nothing: no transaction for that.
-        let isPending = try await file.read { try Bool.fetchOne($0, sql: "SELECT EXISTS (SELECT 1 FROM expansion)") }
-        guard isPending == true else { return false }
-        return try await commits.run { [limits, access] writer in
-            try Expansion(writer: writer, limits: limits).next { access.tenant(key: $0)?.tenantNo ?? "" }
+        let pending = try await file.read { db in
+            let row = try Row.fetchOne(
+                db, sql: "SELECT EXISTS (SELECT 1 FROM expansion), EXISTS (SELECT 1 FROM follow_up)")
+            let isExpanding: Bool? = row?[0]
+            let isFollowed: Bool? = row?[1]
+            return (expansions: isExpanding ?? false, followUps: isFollowed ?? false)
         }
+        var hasMore = false
+        if pending.expansions {
+            hasMore = try await commits.run { [self] writer in
+                try Expansion(writer: writer, limits: limits).next {
+                    access.tenant(key: $0)?.tenantNo ?? ""
+                } isDone: {
+                    try change(writer).expanded($0) { access.tenant(key: $0) }
+                }
+            }
+        }
+        guard pending.followUps else { return hasMore }
+        let isFollowed = try await commits.run { [limits, access, wallClock] writer in
+            try FollowUps(writer: writer, limits: limits, now: wallClock.now).next {
+                access.tenant(key: $0)?.tenantNo ?? ""
+            }
+        }
+        return hasMore || isFollowed
     }
 
     /// The sender's own account is left out, unless it is the receiver: other devices need no typing signs of their own

@@ -108,7 +108,9 @@ struct Gateway: Sendable {
             archive: storage, devices: storage, delivery: storage, publisher: downlink, receipts: receipts,
             expansionWaiting: { expander.wake() }, ids: ids, limits: limits, clock: clock)
         let conversations = Conversations(store: storage, limits: limits, clock: clock)
-        let changes = MessageChanges(store: storage, changes: deviceChanges, limits: limits, clock: clock)
+        let changes = MessageChanges(
+            store: storage, changes: deviceChanges, limits: limits, changed: { expander.wake() })
+        let retention = Retention(store: storage, limits: limits, logger: logger)
         let imports = Imports(store: storage, ids: ids, limits: limits, clock: clock)
         let tags = Tags(store: storage, limits: limits, clock: clock)
         let broadcasts = Broadcasts(store: storage, changed: { expander.wake() }, clock: clock)
@@ -178,6 +180,7 @@ struct Gateway: Sendable {
                 await pushQueue.run()
             },
             Worker("expander") { await expander.run() },
+            Worker("retention") { await retention.run() },
             Worker("fallback planner") { await planner.run() },
             Worker("dispatcher") { await dispatcher.run() },
             Worker("uplink", { await uplink.run() }, stop: { await uplink.stop() }),

@@ -84,6 +84,9 @@ import Testing
         func marks() async throws -> DeliveryMarks { DeliveryMarks(dispatched: 0, decided: 0) }
         func advance(_ marks: DeliveryMarks, at now: Milliseconds) async throws {}
         func entries(after position: Int64, limit: Int) async throws -> [CommittedEntries] { [] }
+        func current(
+            _ message: MessageKey, for accounts: [AccountKey]
+        ) async throws -> (message: ArchivedMessage, burned: Set<AccountKey>)? { nil }
         func cachedDevices(of account: AccountKey) -> AccountDevices? { nil }
         func devices(of accounts: [AccountKey]) async throws -> [AccountKey: AccountDevices] { [:] }
         func decide(_ candidates: [FallbackCandidate], at now: Milliseconds) async throws -> Bool { false }

@@ -10,6 +10,9 @@ public final class QuietDeliveryStore: DeliveryStore {
     public func marks() async throws -> DeliveryMarks { DeliveryMarks(dispatched: 0, decided: 0) }
     public func advance(_ marks: DeliveryMarks, at now: Milliseconds) async throws {}
     public func entries(after position: Int64, limit: Int) async throws -> [CommittedEntries] { [] }
+    public func current(
+        _ message: MessageKey, for accounts: [AccountKey]
+    ) async throws -> (message: ArchivedMessage, burned: Set<AccountKey>)? { nil }
     public func cachedDevices(of account: AccountKey) -> AccountDevices? { nil }
     public func devices(of accounts: [AccountKey]) async throws -> [AccountKey: AccountDevices] { [:] }
     public func decide(_ candidates: [FallbackCandidate], at now: Milliseconds) async throws -> Bool { false }

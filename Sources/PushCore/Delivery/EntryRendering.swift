@@ -1,0 +1,44 @@
+/// The downlink of the entries of one batch, as the message is at one moment.
+struct EntryRendering {
+    /// The changes that had been made when the message was read.
+    let changeCount: UInt64
+    private let message: ArchivedMessage
+    private let revision: Int
+    /// Accounts that burned their copy while others still have theirs.
+    private let burned: Set<AccountKey>
+    private let builtAt: Milliseconds
+    private let template: DownlinkTemplate
+    private let burnedTemplate: DownlinkTemplate?
+    /// Seconds of life that are left; nil where it has no end, or nothing that could outlive it.
+    private let expirySeconds: UInt32?
+
+    init(
+        _ message: ArchivedMessage, revision: Int, burned: Set<AccountKey> = [], changeCount: UInt64, now: Milliseconds
+    ) {
+        self.message = message
+        self.revision = revision
+        self.burned = burned
+        self.changeCount = changeCount
+        builtAt = now
+        template = DownlinkTemplate(message, revision: revision, now: now)
+        burnedTemplate =
+            burned.isEmpty ? nil : DownlinkTemplate(message, revision: revision, isBurned: true, now: now)
+        let hasContent = message.reasonForNoContent(revision: revision, isBurned: false, now: now) == nil
+        expirySeconds = message.expiresAt.flatMap { end in
+            hasContent ? UInt32(clamping: max(1, (end - now) / 1000)) : nil
+        }
+    }
+
+    /// The same where time has not made it another.
+    func at(_ now: Milliseconds) -> EntryRendering {
+        guard expirySeconds != nil, now - builtAt >= 1000 else { return self }
+        return EntryRendering(message, revision: revision, burned: burned, changeCount: changeCount, now: now)
+    }
+
+    func payload(of entry: InboxEntry, account: String) -> (payload: [UInt8], expirySeconds: UInt32?) {
+        if let burnedTemplate, burned.contains(entry.account) {
+            return (burnedTemplate.payload(account: account, seq: entry.seq), nil)
+        }
+        return (template.payload(account: account, seq: entry.seq), expirySeconds)
+    }
+}
