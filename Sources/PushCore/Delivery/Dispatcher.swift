@@ -115,7 +115,7 @@ public final class Dispatcher: Sendable {
             if window.withLock({ $0.count }) <= limits.publishesOutstandingMax {
                 if feed.changeCount != rendering.changeCount { rendering = await self.rendering(of: batch) }
                 if Task.isCancelled { return }
-                rendering = rendering.at(clock.now)
+                if let renewed = rendering.renewed(by: clock) { rendering = renewed }
                 let (payload, expiry) = rendering.payload(of: entry, account: account)
                 let isTaken = publisher.publish(
                     topic: topic, payload: payload, expirySeconds: expiry, account: entry.account

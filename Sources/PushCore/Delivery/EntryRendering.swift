@@ -29,9 +29,11 @@ struct EntryRendering {
         }
     }
 
-    /// The same where time has not made it another.
-    func at(_ now: Milliseconds) -> EntryRendering {
-        guard expirySeconds != nil, now - builtAt >= 1000 else { return self }
+    /// The same with the life that is left now; nil where that makes no difference.
+    func renewed(by clock: WallClock) -> EntryRendering? {
+        guard expirySeconds != nil else { return nil }
+        let now = clock.now
+        guard now - builtAt >= 1000 else { return nil }
         return EntryRendering(message, revision: revision, burned: burned, changeCount: changeCount, now: now)
     }
 

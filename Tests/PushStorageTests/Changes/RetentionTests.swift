@@ -103,7 +103,7 @@ import Testing
         let counted = try await story.store.storage.file.read {
             try Int64.fetchOne($0, sql: "SELECT content_bytes FROM retention")
         }
-        #expect(counted == 16 + 16 + 32)
+        #expect(counted == Int64(64))
     }
 
     @Test func `one message larger than all that is kept goes too`() async throws {
