@@ -92,5 +92,12 @@ CREATE TABLE retention (
     counted_through INTEGER NOT NULL,
     content_bytes   INTEGER NOT NULL
 ) STRICT;
+-- Whoever erases or edits content, the count stays right.
+CREATE TRIGGER message_content_counted AFTER UPDATE OF content ON message WHEN new.type < 256
+BEGIN
+    UPDATE retention
+    SET content_bytes = content_bytes + ifnull(length(new.content), 0) - ifnull(length(old.content), 0)
+    WHERE tenant = new.tenant AND erased_through < new.key AND counted_through >= new.key;
+END;
 -- Imported messages have another time than their keys say.
 CREATE INDEX message_imported ON message (tenant, server_time) WHERE is_imported = 1 AND content IS NOT NULL;

@@ -24,7 +24,7 @@ public struct MessageChanges: Sendable {
     /// notification texts of the first send go, since they told of the old content.
     ///
     /// Throws `not_sender` for a receiver, `message_revoked`, `message_burned`, `conflict` where the content was erased
-    /// by the tenant's retention, and what a send throws for content that is not valid.
+    /// by the tenant's retention or with a deleted account, and what a send throws for content that is not valid.
     public func update(_ id: String, _ body: RawJSON, as principal: Principal) async throws -> RawJSON {
         if case .app = principal { _ = try principal.app(with: .messagesSend) }
         let edit = try MessageEdit(parsing: body, limits: limits)

@@ -2,8 +2,7 @@ import Foundation
 import GRDB
 import PushCore
 
-/// Takes content out of the archive. Every place that does so comes here: what is kept of a message without content,
-/// and what the tenant's retention counts, is the same everywhere.
+/// Takes content out of the archive where its sender or receiver wants it gone, and lets delivery know.
 struct ContentErasure {
     let writer: Writer
     let feed: EntryFeed
@@ -18,7 +17,6 @@ struct ContentErasure {
             arguments: [
                 push == .standard ? nil : Data(push.raw.bytes), state.rawValue, now, message.key.rawValue,
             ])
-        try recount(message, bytes: 0)
         noteChange(of: message.key)
     }
 
@@ -36,24 +34,11 @@ struct ContentErasure {
                 Data(content.bytes), push == .standard ? nil : Data(push.raw.bytes), timestamp, serverTime,
                 message.key.rawValue,
             ])
-        try recount(message, bytes: content.bytes.count)
         noteChange(of: message.key)
     }
 
     /// Delivery reads the message again before it publishes an entry that is not out yet.
     func noteChange(of message: MessageKey) {
         writer.afterCommit { [feed, log = writer.log] in feed.changed(message, through: log.last) }
-    }
-
-    /// Keeps the number of bytes that the tenant's retention goes by.
-    private func recount(_ message: ArchivedMessage, bytes: Int) throws {
-        let difference = bytes - (message.content?.bytes.count ?? 0)
-        guard difference != 0 else { return }
-        try db.execute(
-            sql: """
-                UPDATE retention SET content_bytes = content_bytes + ?1
-                WHERE tenant = ?2 AND erased_through < ?3 AND counted_through >= ?3
-                """,
-            arguments: [difference, message.tenantKey.rawValue, message.key.rawValue])
     }
 }

@@ -109,6 +109,7 @@ struct ContentRetention {
         return progress.bytes > most && !page.content.isEmpty || (isWhole && page.isFull)
     }
 
+    /// `progress` is written at the end of the step, over what the store counted by itself meanwhile.
     private func erase(_ found: [Found], through: Int64, _ progress: inout Progress) throws {
         let update = try writer.statement("UPDATE message SET content = NULL, push = NULL WHERE key = ?")
         for message in found {

@@ -21,7 +21,7 @@ struct MessageChange {
         let message = try message(id, ofSender: principal)
         try Self.checkLive(message)
         guard let content = message.content else {
-            throw GatewayError(.conflict, "The content was erased by the tenant's retention and stays so.")
+            throw GatewayError(.conflict, "The content was erased for good, by retention or with its account.")
         }
         try edit.check(type: message.type)
         if edit.isSame(as: content) {
@@ -152,7 +152,10 @@ struct MessageChange {
     private func tellBurned(
         _ message: ArchivedMessage, by account: AccountRef, tenant: Tenant, to accounts: [AccountKey?]
     ) throws {
-        let told = accounts.compactMap { $0?.rawValue }
+        let told = try accounts.compactMap { $0?.rawValue }.filter { account in
+            try Int.fetchOne(
+                db, sql: "SELECT 1 FROM account WHERE key = ? AND deleted_at IS NULL", arguments: [account]) != nil
+        }
         guard !told.isEmpty else { return }
         try EventArchive(writer: writer, ids: ids, tenant: tenant, now: now).archive(
             .burned(messageID: message.id, by: account.id),

@@ -1,7 +1,8 @@
 import GRDB
 import PushCore
 
-/// The accounts that have a copy of a message: by the entries that its sending made, or as imported history.
+/// The accounts that have a copy of a message: by the entries that its sending made, or as imported history. Deleted
+/// accounts have nothing any more.
 struct MessageHolders {
     let db: Database
     let message: MessageKey
@@ -53,7 +54,9 @@ struct MessageHolders {
         let select = try db.cachedStatement(
             sql: """
                 SELECT position, account, flags FROM entry
-                WHERE position BETWEEN ? AND ? AND message = ? AND flags < 256 ORDER BY position LIMIT ?
+                WHERE position BETWEEN ? AND ? AND message = ? AND flags < 256
+                    AND NOT EXISTS (SELECT 1 FROM account a WHERE a.key = entry.account AND a.deleted_at IS NOT NULL)
+                ORDER BY position LIMIT ?
                 """)
         var found: [Found] = []
         for span in spans where found.count < limit {

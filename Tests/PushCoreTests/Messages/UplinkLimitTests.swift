@@ -36,7 +36,7 @@ import Testing
                     receipts: receipts, expansionWaiting: {}, ids: IDGenerator(), limits: limits, clock: clock),
                 conversations: Conversations(store: NoOperations(), limits: limits, clock: clock),
                 changes: MessageChanges(
-                    store: NoOperations(), changes: NoDeviceChanges(), limits: limits, clock: clock),
+                    store: NoOperations(), changes: NoDeviceChanges(), limits: limits, changed: {}),
                 receipts: receipts,
                 registry: DeviceRegistry(
                     devices: devices, authenticator: authenticator, signer: signer, changes: NoDeviceChanges(),
