@@ -87,11 +87,17 @@ public struct PushSubject: Sendable {
     public let isAcknowledged: Bool
     /// What a person knows the sender by: the group's, app's or user's name.
     public let senderName: String?
+    /// The account's read cursor has reached the message.
+    public let isRead: Bool
+    /// What the account has not read, for a push that shows it; nil where nothing asks for it.
+    public var unreadTotal: Int?
 
     public init(
         message: ArchivedMessage, device: Device, tenant: Tenant, token: PushToken?, isAcknowledged: Bool,
-        senderName: String?
+        senderName: String?, isRead: Bool = false, unreadTotal: Int? = nil
     ) {
+        self.isRead = isRead
+        self.unreadTotal = unreadTotal
         self.message = message
         self.device = device
         self.tenant = tenant

@@ -35,6 +35,7 @@ struct PushDecisions {
                 try max(device.startSeq, writer.cursor(of: device.key.rawValue)?.seq ?? 0) >= candidate.seq
             let verdict = FallbackRule.verdict(
                 message: message, device: device, isAcknowledged: isAcknowledged,
+                isRead: try ReadCursors.isRead(db, by: candidate.account, message.receiverPeer, seq: candidate.seq),
                 isConfigured: { known.lane(app: app, vendor: $0) != nil }, canSendSilently: \.canSendSilently, now: now)
             switch verdict {
             case .nothing: continue

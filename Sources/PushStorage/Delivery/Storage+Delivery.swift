@@ -121,6 +121,14 @@ extension Storage: DeliveryStore {
     }
 
     public func subject(of job: PushJob) async throws -> PushSubject? {
+        var subject = try await readSubject(of: job)
+        if let found = subject, found.message.push.showsUnreadTotal {
+            subject?.unreadTotal = try await unreadTotal(of: found.device.account.key)
+        }
+        return subject
+    }
+
+    private func readSubject(of job: PushJob) async throws -> PushSubject? {
         try await file.read { [access] db in
             guard let device = try DeviceRows.device(db, job.device), let tenant = access.tenant(key: device.tenantKey),
                 let message = try MessageRows.message(db, key: job.message, tenantNo: { _ in tenant.tenantNo }),
@@ -137,7 +145,8 @@ extension Storage: DeliveryStore {
             return PushSubject(
                 message: message, device: device, tenant: tenant, token: token?.token,
                 isAcknowledged: try Cursors.cursor(db, of: job.device).seq >= push[0],
-                senderName: try Self.senderName(db, of: job.message))
+                senderName: try Self.senderName(db, of: job.message),
+                isRead: try ReadCursors.isRead(db, by: device.account.key, message.receiverPeer, seq: push[0]))
         }
     }
 
