@@ -28,6 +28,9 @@ ALTER TABLE message ADD COLUMN is_imported INTEGER NOT NULL DEFAULT 0 CHECK (is_
 -- The few messages that do not count as unread for everybody, or for somebody.
 CREATE INDEX message_withdrawn ON message (key, state, burned_count) WHERE state <> 0 OR burned_count > 0;
 
+-- What was written in a group outlives it, and is asked for by its id.
+CREATE INDEX user_group_deleted ON user_group (tenant, group_id) WHERE deleted_at IS NOT NULL;
+
 -- A journal: the newest row of a conversation is its read cursor, the first row at or above a seq says when that was
 -- read.
 CREATE TABLE read_cursor (
