@@ -25,6 +25,12 @@ ALTER TABLE message ADD COLUMN revised_at INTEGER;                 -- when its n
 ALTER TABLE message ADD COLUMN burned_count INTEGER NOT NULL DEFAULT 0;   -- copies that were burned one by one
 ALTER TABLE message ADD COLUMN is_imported INTEGER NOT NULL DEFAULT 0 CHECK (is_imported IN (0, 1));
 
+-- The few messages that do not count as unread for everybody, or for somebody.
+CREATE INDEX message_withdrawn ON message (key, state, burned_count) WHERE state <> 0 OR burned_count > 0;
+
+-- What was written in a group outlives it, and is asked for by its id.
+CREATE INDEX user_group_deleted ON user_group (tenant, group_id) WHERE deleted_at IS NOT NULL;
+
 -- A journal: the newest row of a conversation is its read cursor, the first row at or above a seq says when that was
 -- read.
 CREATE TABLE read_cursor (

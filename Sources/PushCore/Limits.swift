@@ -15,6 +15,14 @@ public struct Limits: Sendable {
     public var pageItemsDefault = 50
     /// An answer over MQTT, a page of `sync` among them: at most this, but always one item.
     public var mqttPageBytesMax = 64 * 1024
+    /// Message ids behind the number of one conversation in an answer of `unread`, the oldest; and in all of them.
+    public var unreadIDsPerPeerMax = 1000
+    public var unreadIDsMax = 10_000
+    /// Entries that one page of `history` looks at; a page of what nobody sees any more ends there, before its limit.
+    public var historyEntriesReadMax = 10_000
+    /// How late a copy may come into an inbox after its message was archived and still be found by a `history` that
+    /// is bounded by time.
+    public var historyLatenessMax: Duration = .seconds(86_400)
 
     // Callers. Rates are set by tenant (`TenantLimits`).
     /// Token buckets of devices, and as many of apps, kept at once.

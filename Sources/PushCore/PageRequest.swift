@@ -21,10 +21,13 @@ public struct PageRequest: Sendable {
             return
         }
         guard let bytes = Base64URL.decode(cursor), let key = String(validating: bytes, as: UTF8.self) else {
-            throw GatewayError(.invalidRequest, "This cursor is not known.")
+            throw Self.unknownCursor
         }
         self.cursor = key
     }
+
+    /// The refusal of a cursor that is none of ours, or of another list.
+    public static let unknownCursor = GatewayError(.invalidRequest, "This cursor is not known.")
 
     /// The page as an answer. `found` holds up to `limit + 1` elements: one more than the page says that there is more.
     public func answer<Element>(

@@ -14,6 +14,7 @@ enum Routes {
             messaging: services.messaging, receipts: services.receipts, limits: services.limits)
         let imports = ImportRoutes(imports: services.imports)
         let changes = ChangeRoutes(changes: services.changes)
+        let conversations = ConversationRoutes(conversations: services.conversations, limits: services.limits)
         let groups = GroupRoutes(groups: services.groups, limits: services.limits)
         let accounts = AccountRoutes(accounts: services.accounts)
         let tags = TagRoutes(tags: services.tags, limits: services.limits)
@@ -53,7 +54,10 @@ enum Routes {
             .principal(.post, "/v1/messages/{id}/revoke", changes.revoke),
             .principal(.post, "/v1/messages/{id}/burn", changes.burn),
 
-            // Conversations.
+            .principal(.get, "/v1/messages/history", conversations.history),
+            .principal(.get, "/v1/conversations", conversations.list),
+            .principal(.post, "/v1/conversations/{peer}/read", conversations.read),
+            .principal(.get, "/v1/unread", conversations.unread),
 
             // Broadcasts.
 

@@ -70,7 +70,9 @@ struct Fixture {
                 imports: Imports(store: MemoryImportStore(), ids: IDGenerator(), limits: limits, clock: clock),
                 changes: MessageChanges(
                     store: NoOperations(), changes: NoDeviceChanges(), limits: limits, changed: {}),
-                conversations: Conversations(store: NoOperations(), limits: limits, clock: clock),
+                conversations: Conversations(
+                    store: MemoryConversationStore(devices: devices), changes: NoDeviceChanges(), limits: limits,
+                    clock: clock),
                 broadcasts: Broadcasts(store: NoOperations(), changed: {}, clock: clock),
                 receipts: receipts,
                 pushSettings: PushSettings(

@@ -95,12 +95,18 @@ public struct PushSubject: Sendable {
     public let senderName: String?
     /// The account has burned its copy.
     public let isBurned: Bool
+    /// The account's read cursor has reached the message.
+    public let isRead: Bool
+    /// What the account has not read, for a push that shows it; nil where nothing asks for it.
+    public var unreadTotal: Int?
 
     public init(
         message: ArchivedMessage, device: Device, tenant: Tenant, token: PushToken?, isAcknowledged: Bool,
-        senderName: String?, isBurned: Bool = false
+        senderName: String?, isBurned: Bool = false, isRead: Bool = false, unreadTotal: Int? = nil
     ) {
         self.isBurned = isBurned
+        self.isRead = isRead
+        self.unreadTotal = unreadTotal
         self.message = message
         self.device = device
         self.tenant = tenant

@@ -9,9 +9,10 @@ public enum FallbackRule {
         case nothing
     }
 
+    /// - Parameter isRead: the account's read cursor has reached the message.
     public static func verdict(
-        message: ArchivedMessage, device: Device, isAcknowledged: Bool, isConfigured: (Vendor) -> Bool,
-        canSendSilently: (Vendor) -> Bool, now: Milliseconds
+        message: ArchivedMessage, device: Device, isAcknowledged: Bool, isRead: Bool = false,
+        isConfigured: (Vendor) -> Bool, canSendSilently: (Vendor) -> Bool, now: Milliseconds
     ) -> Verdict {
         if isAcknowledged { return .nothing }
         guard device.status == .active else { return .skip(.deregistered) }
@@ -21,6 +22,7 @@ public enum FallbackRule {
         case .burned: return .skip(.burned)
         }
         if message.type.isEvent { return .skip(.event) }
+        if isRead { return .skip(.read) }
         // Content that retention took is as gone as what has outlived its own time.
         if message.content == nil || message.isExpired(at: now) { return .skip(.expired) }
         if message.push.policy == .never { return .skip(.policyNever) }

@@ -31,7 +31,7 @@ enum PushContent {
             body: options?["body"]?.string ?? body(of: message, language: subject.device.language),
             image: options?["image"]?.string,
             sound: options?["sound"]?.string,
-            badge: options?["badge"]?.integer.map(Int.init(clamping:)),
+            badge: options?["badge"]?.integer.map(Int.init(clamping:)) ?? subject.unreadTotal,
             isSilent: isSilent,
             collapseID: options?["collapseId"]?.string,
             timeToLiveSeconds: Int(clamping: left),

@@ -297,7 +297,8 @@ public final class PushQueue: Sendable {
         if subject.isBurned { return .change(.skipped(.burned)) }
         let verdict = FallbackRule.verdict(
             message: subject.message, device: subject.device, isAcknowledged: subject.isAcknowledged,
-            isConfigured: { _ in true }, canSendSilently: { _ in sender.canSendSilently }, now: now)
+            isRead: subject.isRead, isConfigured: { _ in true }, canSendSilently: { _ in sender.canSendSilently },
+            now: now)
         switch verdict {
         case .nothing: return .change(.skipped(.acknowledged))
         case .skip(let reason): return .change(.skipped(reason))

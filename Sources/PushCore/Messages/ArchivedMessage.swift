@@ -43,13 +43,15 @@ public struct ArchivedMessage: Sendable {
     public let groupKey: GroupKey?
     /// When it was revoked or burned.
     public let changedAt: Milliseconds?
+    /// Copies that their receivers burned one by one, while others still have theirs.
+    public let burnedCount: Int
 
     public init(
         key: MessageKey, tenantKey: TenantKey, tenantNo: String, id: String, form: AddressForm, from: String,
         to: String, target: String?, type: MessageType, content: RawJSON?, timestamp: Milliseconds,
         isBackground: Bool, serverTime: Milliseconds, revision: Int, timeToLiveSeconds: Int64?, state: State,
         push: PushOptions, senderAccount: AccountKey? = nil, senderApp: AppKey? = nil, groupKey: GroupKey? = nil,
-        changedAt: Milliseconds? = nil
+        changedAt: Milliseconds? = nil, burnedCount: Int = 0
     ) {
         self.key = key
         self.tenantKey = tenantKey
@@ -72,6 +74,7 @@ public struct ArchivedMessage: Sendable {
         self.senderApp = senderApp
         self.groupKey = groupKey
         self.changedAt = changedAt
+        self.burnedCount = burnedCount
     }
 
     /// The conversation that the message belongs to for those who received it.

@@ -7,6 +7,8 @@ public struct DownlinkTemplate: Sendable {
     private let beforeSeq: [UInt8]
     private let afterSeq: [UInt8]
 
+    private static let seqKey = Array(#","seq":"#.utf8)
+
     /// - Parameters:
     ///   - revision: the revision that the entry brought; nil = the newest. An older one has no content any more.
     ///   - isBurned: the receiver burned its own copy of a message that others still have.
@@ -37,7 +39,6 @@ public struct DownlinkTemplate: Sendable {
         }
         middle.member("timestamp", message.timestamp)
         middle.member("isBackground", message.isBackground)
-        middle.key("seq")
         beforeSeq = [UInt8(ascii: ",")] + middle.bytes
 
         var tail = JSONWriter(reserving: 100)
@@ -48,8 +49,10 @@ public struct DownlinkTemplate: Sendable {
         afterSeq = [UInt8(ascii: ",")] + tail.bytes + [UInt8(ascii: "}")]
     }
 
-    /// The copy in the inbox of `account`.
-    public func payload(account: String, seq: Int64) -> [UInt8] {
+    /// The copy of `account`.
+    ///
+    /// - Parameter seq: its place in the account's inbox; nil for what has none, such as imported messages.
+    public func payload(account: String, seq: Int64?) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(beforeTo.count + beforeSeq.count + afterSeq.count + 90)
         bytes.append(contentsOf: beforeTo)
@@ -58,7 +61,10 @@ public struct DownlinkTemplate: Sendable {
         bytes.append(contentsOf: (fixedTo ?? account).utf8)
         bytes.append(UInt8(ascii: "\""))
         bytes.append(contentsOf: beforeSeq)
-        bytes.append(contentsOf: String(seq).utf8)
+        if let seq {
+            bytes.append(contentsOf: Self.seqKey)
+            bytes.append(contentsOf: String(seq).utf8)
+        }
         bytes.append(contentsOf: afterSeq)
         return bytes
     }

@@ -42,10 +42,13 @@ public struct InboxPage: Sendable {
     public struct Item: Sendable {
         public let entry: InboxEntry
         public let message: ArchivedMessage
+        /// The account burned its own copy of a message that others still have.
+        public let isBurned: Bool
 
-        public init(entry: InboxEntry, message: ArchivedMessage) {
+        public init(entry: InboxEntry, message: ArchivedMessage, isBurned: Bool = false) {
             self.entry = entry
             self.message = message
+            self.isBurned = isBurned
         }
     }
 

@@ -114,8 +114,9 @@ public struct Messaging: Sendable {
         var items: [[UInt8]] = []
         var bytes = 0
         for item in page.items {
-            let payload = DownlinkTemplate(item.message, now: now).payload(
-                account: device.account.id, seq: item.entry.seq)
+            let payload = DownlinkTemplate(
+                item.message, revision: item.entry.revision, isBurned: item.isBurned, now: now
+            ).payload(account: device.account.id, seq: item.entry.seq)
             bytes += payload.count + 1
             if bytes > bytesMax, !items.isEmpty { break }
             items.append(payload)

@@ -11,6 +11,9 @@ public struct PushOptions: Sendable, Equatable {
     /// The object as it counts: for a device's message only the members a device may set.
     public var raw: RawJSON = .emptyObject
 
+    /// The notification shows what the account has not read.
+    public var showsUnreadTotal: Bool { raw.object?["badge"]?.string == "auto" }
+
     public static let standard = PushOptions()
 
     /// Options read back from the archive.

@@ -132,6 +132,9 @@ public struct UplinkRequests: Sendable {
     /// gets a thousand a second is right to confirm them; they are cumulative, and at most a lane's worth waits.
     private static let unlimited: Set<String> = ["ack", "state"]
 
+    /// What a page may have, beside the envelope of its reply.
+    private var pageBytesMax: Int { limits.mqttPageBytesMax - 1024 }
+
     private func run(_ operation: String, _ body: RawJSON, as device: DeviceIdentity) async throws -> RawJSON {
         let limits = limits.effective(for: device.tenant)
         guard body.bytes.count <= limits.requestBytesMax else {
@@ -146,11 +149,18 @@ public struct UplinkRequests: Sendable {
         case "sync":
             let request = try Messaging.SyncRequest(parsing: body, limits: limits)
             return try await messaging.sync(
-                request, as: device, bytesMax: limits.mqttPageBytesMax - 1024,
+                request, as: device, bytesMax: pageBytesMax,
                 withBroadcast: request.broadcastAfter != nil)
         case "update": return try await changes.update(try Self.messageID(body), body, as: .device(device))
         case "revoke": return try await changes.revoke(try Self.messageID(body), body, as: .device(device))
         case "burn": return try await changes.burn(try Self.messageID(body), body, as: .device(device))
+        case "history":
+            let page = try HistoryRequest(parsing: body, limits: limits)
+            return try await conversations.history(page, as: .device(device), bytesMax: pageBytesMax)
+        case "read": return try await conversations.read(body, as: .device(device))
+        case "unread":
+            let request = try UnreadRequest(parsing: body)
+            return try await conversations.unread(request, as: .device(device), bytesMax: pageBytesMax)
         case "push": return try await registry.setPush(device, body)
         case "state": return try setState(device, body)
         case "deregister":

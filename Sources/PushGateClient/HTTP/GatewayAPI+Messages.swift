@@ -50,16 +50,21 @@ extension GatewayAPI {
         try await call(.post, ["v1", "messages", id, "burn"]).json()
     }
 
-    /// One page of a conversation (`with` an account or group) or of all; apps name the `account`.
+    /// One page of a conversation (`with` an account, group or app) or of all; apps name the `account`.
+    /// - Parameters:
+    ///   - from: server time in milliseconds, inclusive.
+    ///   - to: the same, exclusive.
+    ///   - order: `desc` (newest first, the default) or `asc`.
     /// - Returns: `{items, nextCursor}`.
     public func history(
-        with peer: String? = nil, account: String? = nil, order: String? = nil, limit: Int? = nil,
-        cursor: String? = nil
+        with peer: String? = nil, account: String? = nil, from: Int64? = nil, to: Int64? = nil, order: String? = nil,
+        limit: Int? = nil, cursor: String? = nil
     ) async throws -> JSONValue {
         try await call(
             .get, ["v1", "messages", "history"],
             query: [
-                "with": peer, "account": account, "order": order, "limit": limit.map { String($0) }, "cursor": cursor,
+                "with": peer, "account": account, "from": from.map { String($0) }, "to": to.map { String($0) },
+                "order": order, "limit": limit.map { String($0) }, "cursor": cursor,
             ]
         ).json()
     }

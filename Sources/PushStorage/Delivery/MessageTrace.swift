@@ -45,6 +45,11 @@ struct MessageTrace {
         if isPublished {
             stages.append(.init(stage: "published", at: publishedAt.map { max($0, message.serverTime) }))
         }
+        if !entry.flags.contains(.own),
+            let readAt = try ReadCursors.readAt(db, by: entry.account, entry.peer, seq: entry.seq)
+        {
+            stages.append(.init(stage: "read", at: CursorJournal.time(readAt, of: message)))
+        }
         let devices = try Row.fetchAll(
             db.cachedStatement(
                 sql: """
@@ -69,12 +74,10 @@ struct MessageTrace {
                 return DeviceTrace.Stage(stage: stage.stage, at: min(at, acknowledgedAt))
             }
             for push in pushes { all += try pushStages(push) }
-            if let acknowledgedAt { all.append(.init(stage: "acknowledged", at: acknowledgedAt)) }
-            // Stages in the order in which they happened; those without a time stay where they are.
-            let ordered = all.enumerated().sorted { left, right in
-                (left.element.at ?? message.serverTime, left.offset)
-                    < (right.element.at ?? message.serverTime, right.offset)
-            }.map(\.element)
+            if let acknowledgedAt {
+                all.append(.init(stage: "acknowledged", at: CursorJournal.time(acknowledgedAt, of: message)))
+            }
+            let ordered = ordered(all)
             let (outcome, reason) = outcome(
                 isAcknowledged: acknowledgedAt != nil, isOwn: entry.flags.contains(.own),
                 isActive: device[3] == "active", push: push)
@@ -82,6 +85,17 @@ struct MessageTrace {
                 account: account[0], userID: account[1], deviceID: device[1], osType: OSType(rawValue: device[2]),
                 outcome: outcome, reason: reason, stages: ordered)
         }
+    }
+
+    /// Stages in the order in which they happened. Of those without a time `read` is the last, others stay where they
+    /// are.
+    private func ordered(_ stages: [DeviceTrace.Stage]) -> [DeviceTrace.Stage] {
+        func place(_ stage: DeviceTrace.Stage) -> Milliseconds {
+            stage.at ?? (stage.stage == "read" ? .max : message.serverTime)
+        }
+        return stages.enumerated().sorted { left, right in
+            (place(left.element), left.offset) < (place(right.element), right.offset)
+        }.map(\.element)
     }
 
     private func outcome(isAcknowledged: Bool, isOwn: Bool, isActive: Bool, push: Row?) -> (String, String?) {

@@ -39,6 +39,7 @@ struct PushDecisions {
             }
             let verdict = FallbackRule.verdict(
                 message: message, device: device, isAcknowledged: isAcknowledged,
+                isRead: try ReadCursors.isRead(db, by: candidate.account, message.receiverPeer, seq: candidate.seq),
                 isConfigured: { known.lane(app: app, vendor: $0) != nil }, canSendSilently: \.canSendSilently, now: now)
             switch verdict {
             case .nothing: continue

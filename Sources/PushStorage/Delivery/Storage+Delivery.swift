@@ -136,6 +136,14 @@ extension Storage: DeliveryStore {
     }
 
     public func subject(of job: PushJob) async throws -> PushSubject? {
+        var subject = try await readSubject(of: job)
+        if let found = subject, found.message.push.showsUnreadTotal {
+            subject?.unreadTotal = try await unreadTotal(of: found.device.account.key)
+        }
+        return subject
+    }
+
+    private func readSubject(of job: PushJob) async throws -> PushSubject? {
         try await file.read { [access] db in
             guard let device = try DeviceRows.device(db, job.device), let tenant = access.tenant(key: device.tenantKey),
                 let message = try MessageRows.message(db, key: job.message, tenantNo: { _ in tenant.tenantNo }),
@@ -156,7 +164,8 @@ extension Storage: DeliveryStore {
                 senderName: try Self.senderName(db, of: job.message),
                 isBurned: try Int.fetchOne(
                     db, sql: "SELECT 1 FROM burned_copy WHERE message = ? AND account = ?",
-                    arguments: [job.message.rawValue, device.account.key.rawValue]) != nil)
+                    arguments: [job.message.rawValue, device.account.key.rawValue]) != nil,
+                isRead: try ReadCursors.isRead(db, by: device.account.key, message.receiverPeer, seq: push[0]))
         }
     }
 

@@ -6,7 +6,8 @@ import PushCore
 enum MessageRows {
     static let columns = """
         key, tenant, id, form, from_id, to_id, target_id, type, content, timestamp, is_background, server_time, revision,
-        ttl, state, push, sender_account, sender_app, group_key, changed_at
+        ttl, state, push, sender_account, sender_app, group_key, changed_at,
+        burned_count
         """
 
     static func message(_ row: Row, tenantNo: String) -> ArchivedMessage {
@@ -18,7 +19,7 @@ enum MessageRows {
             state: ArchivedMessage.State(rawValue: row[14]) ?? .live, push: PushOptions(archived: json(row[15])),
             senderAccount: (row[16] as Int64?).map(AccountKey.init(rawValue:)),
             senderApp: (row[17] as Int64?).map(AppKey.init(rawValue:)),
-            groupKey: (row[18] as Int64?).map(GroupKey.init(rawValue:)), changedAt: row[19])
+            groupKey: (row[18] as Int64?).map(GroupKey.init(rawValue:)), changedAt: row[19], burnedCount: row[20])
     }
 
     /// In `to_id` of a message to everyone; an audience of names is a JSON object there.
@@ -115,9 +116,19 @@ enum MessageRows {
         }
         entries += tail.entries.prefix(limit - entries.count)
         let items = try entries.compactMap { entry in
-            try message(db, key: entry.message, tenantNo: tenantNo).map { InboxPage.Item(entry: entry, message: $0) }
+            try message(db, key: entry.message, tenantNo: tenantNo).map {
+                InboxPage.Item(entry: entry, message: $0, isBurned: try isBurned(db, $0, by: account))
+            }
         }
         return InboxPage(items: items, head: head)
+    }
+
+    /// Whether an account burned its own copy of a message that others still have.
+    static func isBurned(_ db: Database, _ message: ArchivedMessage, by account: AccountKey) throws -> Bool {
+        guard message.burnedCount > 0 else { return false }
+        return try Int.fetchOne(
+            db.cachedStatement(sql: "SELECT 1 FROM burned_copy WHERE message = ? AND account = ?"),
+            arguments: [message.key.rawValue, account.rawValue]) != nil
     }
 
     /// Whether an account has an entry of a message: in the accepting transaction's part of the log, or in the page of

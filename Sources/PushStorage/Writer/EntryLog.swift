@@ -98,6 +98,11 @@ final class EntryLog: Sendable {
         }
     }
 
+    /// All unindexed entries of `account`, oldest first and without a gap.
+    func tail(of account: Int64) -> [InboxEntry] {
+        tail(of: account, newestFirst: .max) { _ in true }.reversed()
+    }
+
     // MARK: The writer's part
 
     /// Remembers a head that was read from the store.

@@ -15,6 +15,8 @@ final class Writer {
     private var lastServerTime: Milliseconds = 0
     /// Cursors on disk, by device.
     var cursors: [Int64: PushCore.Cursor] = [:]
+    /// The day on which a device's journal was last looked through for rows that are too old.
+    private var prunedDays: [Int64: Int64] = [:]
 
     /// Effects of a transaction that become real after COMMIT.
     struct Transaction {
@@ -219,6 +221,7 @@ final class Writer {
             insert.bind(2, pending.cursor.seq)
             insert.bind(3, pending.at)
             try insert.run()
+            try pruneCursors(of: device, through: pending.cursor.seq, at: pending.at)
             guard pending.cursor.broadcastSeq > 0, pending.cursor.broadcastSeq != cursors[device]?.broadcastSeq else {
                 continue
             }
@@ -228,6 +231,29 @@ final class Writer {
             try broadcast.run()
         }
     }
+
+    /// Drops rows of a device's journal that say when something was stored longer ago than is told. Once a day for
+    /// each device that acknowledges, and again at once where there are very many.
+    private func pruneCursors(of device: Int64, through seq: Int64, at now: Milliseconds) throws {
+        let day = now / Self.dayMilliseconds
+        guard prunedDays[device] != day else { return }
+        let delete = try statement(
+            """
+            DELETE FROM acknowledgement WHERE device = ?1 AND seq < ?2 AND at < ?3 AND seq IN (
+                SELECT seq FROM acknowledgement WHERE device = ?1 ORDER BY seq LIMIT ?4)
+            """)
+        delete.bind(1, device)
+        delete.bind(2, seq)
+        delete.bind(3, now - CursorJournal.keptMilliseconds)
+        delete.bind(4, Self.prunedAtOnce)
+        try delete.run()
+        guard db.changesCount < Self.prunedAtOnce else { return }
+        if prunedDays.count > Self.cursorsMax { prunedDays.removeAll(keepingCapacity: true) }
+        prunedDays[device] = day
+    }
+
+    private static let dayMilliseconds: Milliseconds = 86_400_000
+    private static let prunedAtOnce: Int64 = 1000
 }
 
 /// The transaction as a whole cannot go on.

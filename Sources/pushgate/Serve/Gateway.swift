@@ -107,7 +107,7 @@ struct Gateway: Sendable {
         let messaging = Messaging(
             archive: storage, devices: storage, delivery: storage, publisher: downlink, receipts: receipts,
             expansionWaiting: { expander.wake() }, ids: ids, limits: limits, clock: clock)
-        let conversations = Conversations(store: storage, limits: limits, clock: clock)
+        let conversations = Conversations(store: storage, changes: deviceChanges, limits: limits, clock: clock)
         let changes = MessageChanges(
             store: storage, changes: deviceChanges, limits: limits, changed: { expander.wake() })
         let retention = Retention(store: storage, limits: limits, logger: logger)

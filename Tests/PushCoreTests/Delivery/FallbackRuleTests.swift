@@ -9,6 +9,7 @@ import Testing
         let message: ArchivedMessage
         var device = Device.sample()
         var isAcknowledged = false
+        var isRead = false
         var configured: Set<Vendor> = [.fcm]
         let expected: FallbackRule.Verdict
     }
@@ -32,6 +33,10 @@ import Testing
                 expected: .skip(.deregistered)),
             Case(testDescription: "revoked", message: try .sample(state: .revoked), expected: .skip(.revoked)),
             Case(testDescription: "burned", message: try .sample(state: .burned), expected: .skip(.burned)),
+            Case(testDescription: "read", message: try .sample(), isRead: true, expected: .skip(.read)),
+            Case(
+                testDescription: "revoked before it was read", message: try .sample(state: .revoked), isRead: true,
+                expected: .skip(.revoked)),
             Case(testDescription: "expired", message: try .sample(timeToLive: 1), expected: .skip(.expired)),
             Case(
                 testDescription: "policy never", message: try .sample(push: #"{"policy":"never"}"#),
@@ -77,7 +82,7 @@ import Testing
     @Test(arguments: try cases())
     func decides(_ row: Case) {
         let verdict = FallbackRule.verdict(
-            message: row.message, device: row.device, isAcknowledged: row.isAcknowledged,
+            message: row.message, device: row.device, isAcknowledged: row.isAcknowledged, isRead: row.isRead,
             isConfigured: { row.configured.contains($0) }, canSendSilently: { $0 != .webpush }, now: 100_000)
         #expect(verdict == row.expected)
     }

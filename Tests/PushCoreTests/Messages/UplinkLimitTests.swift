@@ -34,7 +34,9 @@ import Testing
                 messaging: Messaging(
                     archive: archive, devices: devices, delivery: QuietDeliveryStore(), publisher: QuietPublisher(),
                     receipts: receipts, expansionWaiting: {}, ids: IDGenerator(), limits: limits, clock: clock),
-                conversations: Conversations(store: NoOperations(), limits: limits, clock: clock),
+                conversations: Conversations(
+                    store: MemoryConversationStore(devices: devices), changes: NoDeviceChanges(), limits: limits,
+                    clock: clock),
                 changes: MessageChanges(
                     store: NoOperations(), changes: NoDeviceChanges(), limits: limits, changed: {}),
                 receipts: receipts,
