@@ -6,7 +6,7 @@ import Testing
 
 /// The page for readers: complete, and harmless in a browser.
 @Suite struct DocsPageTests {
-    @Test func showsEveryOperationAndSchema() async throws {
+    @Test func `every operation and schema is shown`() async throws {
         let document = try OpenAPIDocument(yaml: PackageResources.openapi_yaml)
         let page = try await served().text
         for operation in document.operations {
@@ -20,7 +20,7 @@ import Testing
         for match in page.matches(of: /href="#([^"]+)"/) { #expect(page.contains("id=\"\(match.1)\""), "\(match.1)") }
     }
 
-    @Test func allowsItsOwnStyleAndNothingElse() async throws {
+    @Test func `the page may use its own style and nothing else`() async throws {
         let reply = try await served()
         #expect(reply.field("Content-Type") == "text/html; charset=utf-8")
         #expect(reply.field("X-Content-Type-Options") == "nosniff")
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    @Test func escapesWhateverItShows() throws {
+    @Test func `whatever is shown is escaped`() throws {
         let yaml = """
             info: {title: "<b>", description: "a & `</code><script>` *<i>*"}
             tags: [{name: "\\"x'"}]
@@ -65,18 +65,18 @@ import Testing
         #expect(page.contains("id=\"&quot;&gt;&lt;script&gt;\""))
     }
 
-    @Test func writesExamplesAsJSON() throws {
+    @Test func `examples are written as JSON`() throws {
         let yaml = "{a: 1, b: \"1\", c: true, d: null, e: \"q\\\"\", f: [x, 2.5]}"
         let node = try OpenAPIDocument(yaml: Array(yaml.utf8)).root
         #expect(ExampleText.json(of: node) == #"{"a": 1, "b": "1", "c": true, "d": null, "e": "q\"", "f": ["x", 2.5]}"#)
     }
 
-    @Test func refusesWhatIsNoDocument() {
+    @Test func `what is no document is refused`() {
         #expect(throws: (any Error).self) { try OpenAPIDocument(yaml: Array("- a".utf8)) }
         #expect(throws: (any Error).self) { try OpenAPIDocument(yaml: Array("a: [".utf8)) }
     }
 
-    @Test func endsRingsOfReferences() throws {
+    @Test func `a ring of references ends`() throws {
         let document = try OpenAPIDocument(yaml: Array(##"{a: {$ref: "#/b"}, b: {$ref: "#/a"}}"##.utf8))
         #expect(try document.resolved(#require(document.root["a"])) == nil)
     }

@@ -13,7 +13,7 @@ import Yams
 
     // MARK: Routes
 
-    @Test func documentsEveryRouteAndNoOther() async throws {
+    @Test func `every route is documented, and no other`() async throws {
         let routes = try await Fixture().gateway.routes.map { "\($0.method.rawValue) \($0.pattern)" }
         let documented = document.operations.map { "\($0.method) \($0.path)" }
 
@@ -35,7 +35,7 @@ import Yams
         "GET /v1/admin/stats", "GET /v1/admin/audit",
     ]
 
-    @Test func namesTheCredentialThatARouteAsksFor() async throws {
+    @Test func `an operation names the credential that its route asks for`() async throws {
         let routes = try await Fixture().gateway.routes
         for operation in document.operations {
             guard
@@ -55,7 +55,7 @@ import Yams
         }
     }
 
-    @Test func describesEveryOperation() throws {
+    @Test func `every operation is described`() throws {
         let tags = Set(document.root["tags"]?.elements.compactMap { $0["name"]?.string } ?? [])
         let ids = document.operations.compactMap { $0.node["operationId"]?.string }
         #expect(Set(ids).count == document.operations.count)
@@ -74,7 +74,7 @@ import Yams
 
     // MARK: References and lists
 
-    @Test func resolvesEveryReference() throws {
+    @Test func `every reference leads somewhere`() throws {
         var count = 0
         try Self.walk(document.root) { node in
             guard node["$ref"] != nil else { return }
@@ -84,7 +84,7 @@ import Yams
         #expect(count > 500)
     }
 
-    @Test func usesEveryComponent() throws {
+    @Test func `every component is used`() throws {
         var used: Set<String> = []
         try Self.walk(document.root) { node in
             if let reference = node["$ref"]?.string { used.insert(reference) }
@@ -108,7 +108,7 @@ import Yams
 
     private func enumeration(_ name: String) throws -> Set<String> { Set(try schema(name)["enum"]?.texts ?? []) }
 
-    @Test func listsWhatTheCodeLists() throws {
+    @Test func `lists are those of the code`() throws {
         #expect(try enumeration("ErrorCode") == Set(GatewayError.Code.allCases.map(\.rawValue)))
         #expect(try enumeration("Vendor") == Set(Vendor.allCases.map(\.rawValue)))
         #expect(try enumeration("Scope") == Set(Scope.allCases.map(\.rawValue)))
@@ -120,7 +120,7 @@ import Yams
         #expect(reserved == IDRules.reservedMessageIDs)
     }
 
-    @Test func namesTheLimitsOfTheCode() throws {
+    @Test func `limits are those of the code`() throws {
         let limits = Limits()
         let page = try #require(document.root["components"]?["parameters"]?["limit"]?["schema"])
         #expect(page["maximum"]?.int == limits.pageItemsMax)
@@ -137,7 +137,7 @@ import Yams
 
     // MARK: Doors
 
-    @Test func servesTheDocument() async throws {
+    @Test func `the document is public`() async throws {
         let fixture = try await Fixture()
         try await fixture.withClient { call in
             let reply = try await call(.get, "/openapi.yaml")

@@ -105,28 +105,37 @@ struct OperationSection {
     private func writeAnswers(of operation: OpenAPIDocument.Operation, into html: inout HTMLWriter) {
         html.element("h4", text: "Answers")
         html.element("table", ["class": "answers"]) { html in
+            var shown: Set<String> = []
             for (status, node) in operation.node["responses"]?.members ?? [] {
                 guard let answer = document.resolved(node) else { continue }
                 html.element("tr") { html in
                     html.element("th", ["scope": "row", "class": "status s\(status.prefix(1))"], text: status)
-                    html.element("td") { writeAnswer(answer, isDone: status.hasPrefix("2"), into: &$0) }
+                    html.element("td") { html in
+                        html.prose(answer["description"]?.string ?? "")
+                        guard status.hasPrefix("2"), let content = answer["content"]?.members.first else { return }
+                        writeAnswer(content.value, type: content.name, shown: &shown, into: &html)
+                    }
                 }
             }
         }
     }
 
-    private func writeAnswer(_ answer: Node, isDone: Bool, into html: inout HTMLWriter) {
-        html.prose(answer["description"]?.string ?? "")
-        guard let content = answer["content"]?.members.first, isDone else { return }
+    /// - Parameter shown: schemas whose members this operation has shown already.
+    private func writeAnswer(
+        _ content: Node, type: String, shown: inout Set<String>, into html: inout HTMLWriter
+    ) {
+        guard let schema = content["schema"] else { return }
+        let name = OpenAPIDocument.name(of: schema)
         html.element("p", ["class": "media"]) { html in
-            html.text(content.name)
-            if let schema = content.value["schema"], OpenAPIDocument.name(of: schema) != nil {
+            html.text(type)
+            if name != nil {
                 html.text(": ")
                 schemas.writeType(of: schema, into: &html)
             }
         }
-        if let schema = content.value["schema"].flatMap({ document.resolved($0) }) {
-            schemas.write(schema, into: &html)
+        if let name, !shown.insert(name).inserted { return }
+        if let schema = document.resolved(schema) {
+            SchemaTable(document: document, marksOptional: true).write(schema, into: &html)
         }
     }
 }

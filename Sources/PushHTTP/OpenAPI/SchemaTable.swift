@@ -3,6 +3,8 @@ import Yams
 /// Shows schemas: a line for a type, a table for the members of an object.
 struct SchemaTable {
     let document: OpenAPIDocument
+    /// Whether the objects are answers: nearly all their members are always there, so the others are marked.
+    var marksOptional = false
 
     private struct Member {
         let name: String
@@ -21,7 +23,11 @@ struct SchemaTable {
                 html.element("tr") { html in
                     html.element("th", ["scope": "row"]) { html in
                         html.element("code", text: member.name)
-                        if member.isRequired { html.element("span", ["class": "required"], text: "required") }
+                        if marksOptional {
+                            if !member.isRequired { html.element("span", ["class": "place"], text: "optional") }
+                        } else if member.isRequired {
+                            html.element("span", ["class": "required"], text: "required")
+                        }
                     }
                     html.element("td") { writeDetails(of: member.schema, into: &$0) }
                 }
@@ -35,7 +41,17 @@ struct SchemaTable {
             writeType(of: schema, into: &html)
             for bound in bounds(of: schema) { html.element("span", ["class": "bound"]) { $0.words(bound) } }
         }
-        if let text = schema["description"]?.string { html.element("div") { $0.prose(text) } }
+        if let text = explanation(of: schema) { html.element("div") { $0.prose(text) } }
+    }
+
+    /// What is said about this use of a schema, or else about the values that it refers to. What is said about an object
+    /// stands where its members are.
+    private func explanation(of schema: Node) -> String? {
+        if let text = schema["description"]?.string { return text }
+        guard let target = document.resolved(schema), target["properties"] == nil, target["allOf"] == nil else {
+            return nil
+        }
+        return target["description"]?.string
     }
 
     private func members(of schema: Node, prefix: String, depth: Int) -> [Member] {
