@@ -17,22 +17,22 @@ import Yams
         let routes = try await Fixture().gateway.routes.map { "\($0.method.rawValue) \($0.pattern)" }
         let documented = document.operations.map { "\($0.method) \($0.path)" }
 
-        #expect(Set(routes).subtracting(documented) == [])
+        #expect(Set(routes).subtracting(documented) == Self.literals)
         #expect(Set(documented).subtracting(routes).subtracting(Self.notServedYet) == [])
         #expect(documented.count == Set(documented).count)
     }
 
+    /// Lines of the table for a user called `import`: the paths are documented with `{userId}`.
+    private static let literals: Set<String> = [
+        "GET /v1/accounts/import", "PUT /v1/accounts/import", "DELETE /v1/accounts/import",
+    ]
+
     /// Documented, and served as soon as their handlers are there.
     private static let notServedYet: Set<String> = [
-        "POST /v1/messages/batch", "POST /v1/messages/import", "GET /v1/messages/history", "GET /v1/messages/lookup",
-        "POST /v1/messages/{id}/update", "POST /v1/messages/{id}/revoke", "POST /v1/messages/{id}/burn",
-        "GET /v1/conversations", "POST /v1/conversations/{peer}/read", "GET /v1/unread",
+        "GET /v1/messages/history", "POST /v1/messages/{id}/update", "POST /v1/messages/{id}/revoke",
+        "POST /v1/messages/{id}/burn", "GET /v1/conversations", "POST /v1/conversations/{peer}/read", "GET /v1/unread",
         "GET /v1/broadcasts/{id}", "POST /v1/broadcasts/{id}/cancel", "POST /v1/broadcasts/{id}/pause",
-        "POST /v1/broadcasts/{id}/resume", "GET /v1/tags", "GET /v1/tags/{tag}", "PUT /v1/tags/{tag}/members",
-        "DELETE /v1/tags/{tag}/members", "DELETE /v1/accounts/{userId}",
-        "DELETE /v1/accounts/{userId}/devices/{deviceId}", "POST /v1/accounts/{userId}/kick",
-        "POST /v1/accounts/import", "GET /v1/presence", "GET /v1/settings/limits", "PUT /v1/settings/limits",
-        "GET /v1/admin/stats", "GET /v1/admin/audit",
+        "POST /v1/broadcasts/{id}/resume",
     ]
 
     @Test func `an operation names the credential that its route asks for`() async throws {
