@@ -78,7 +78,8 @@ def run_schemathesis(gateway, folder, arguments, skipped):
     # A path that is only partly served says so in Allow.
     checks = [check for check in CHECKS if not skipped or check != "allow_header_conformance"]
     command = [
-        Path(sys.executable).with_name("schemathesis"), "run", folder / "openapi.yaml",
+        Path(sys.executable).with_name("schemathesis"),
+        "--config-file", Path(__file__).with_name("schemathesis.toml"), "run", folder / "openapi.yaml",
         "--url", gateway.url, "--checks", ",".join(checks), "--phases", "examples,coverage,fuzzing",
         "--max-time", str(arguments.seconds), "--seed", str(arguments.seed), "--workers", "1",
         "--generation-database", "none", "--generation-with-security-parameters", "false",
