@@ -32,6 +32,7 @@ let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", packa
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let swiftASN1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
 let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
     name: "pushgate",
@@ -55,6 +56,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),
@@ -85,10 +87,10 @@ let package = Package(
         .target(
             name: "PushHTTP",
             dependencies: [
-                "PushCore", "PushCredentials", hummingbird, hummingbirdCore, hummingbirdTLS, httpTypes, logging,
-                nioCore,
-                nioSSL,
-            ]),
+                "PushCore", "PushCredentials", crypto, hummingbird, hummingbirdCore, hummingbirdTLS, httpTypes, logging,
+                nioCore, nioSSL, yams,
+            ],
+            resources: [.embedInCode("OpenAPI/openapi.yaml"), .embedInCode("OpenAPI/docs.css")]),
         .target(
             name: "PushMQTT",
             dependencies: [
@@ -153,7 +155,7 @@ let package = Package(
             name: "PushHTTPTests",
             dependencies: [
                 "PushCore", "PushCredentials", "PushHTTP", "PushStorage", "PushTestSupport", hummingbird,
-                hummingbirdTesting, httpTypes, logging,
+                crypto, hummingbirdTesting, httpTypes, logging, yams,
             ]),
         .testTarget(
             name: "PushMQTTTests",

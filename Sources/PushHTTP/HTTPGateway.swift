@@ -14,6 +14,7 @@ public struct HTTPGateway: Sendable {
     private let logger: Logger
     /// Answers requests without any socket.
     public let responder: GatewayResponder
+    let routes: [Route]
 
     public init(services: HTTPServices, configuration: HTTPConfiguration) {
         self.configuration = configuration
@@ -21,8 +22,8 @@ public struct HTTPGateway: Sendable {
         let callers = Callers(
             authenticator: services.authenticator, rates: services.rates, attempts: configuration.attempts,
             limits: services.limits)
-        responder = GatewayResponder(
-            table: RouteTable(Routes.all(services, callers: callers)), callers: callers, limits: services.limits)
+        routes = Routes.all(services, callers: callers)
+        responder = GatewayResponder(table: RouteTable(routes), callers: callers, limits: services.limits)
     }
 
     /// The service that listens. Throws when the TLS files cannot be used.

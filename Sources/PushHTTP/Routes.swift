@@ -20,10 +20,13 @@ enum Routes {
         let tags = TagRoutes(tags: services.tags, limits: services.limits)
         let limitSettings = LimitSettingsRoutes(settings: services.limitSettings)
         let pushSettings = PushSettingsRoutes(settings: services.pushSettings)
+        let document = DocumentRoutes(callers: callers)
 
         return [
             .open(.get, "/healthz", health.live),
             .open(.get, "/readyz", health.ready),
+            .open(.get, "/openapi.yaml", document.document),
+            .open(.get, "/docs", document.page),
             .open(.get, "/.well-known/jwks.json", keys.get),
             .open(.post, "/oauth/token", oauth.post),
 

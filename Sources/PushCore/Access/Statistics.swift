@@ -122,7 +122,8 @@ public struct Statistics: Sendable {
             before = key
         }
         let entries = try await store.auditTrail(before: before, limit: page.limit + 1)
-        return page.answer(entries, cursor: { String($0.key) }) { writer, entry in
+        let cursor = { (entry: AuditEntry) in String(entry.key) }
+        return page.answer(entries, cursor: cursor) { writer, entry in
             writer.object { writer in
                 writer.member("at", entry.at)
                 writer.member("actor", entry.actor)

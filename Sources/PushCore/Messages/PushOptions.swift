@@ -71,6 +71,7 @@ public struct PushOptions: Sendable, Equatable {
             let kind = action["type"]?.string.flatMap(VendorPush.ClickAction.Kind.init)
             if kind == nil { own.fault("action/type", "Expected app, url, page or intent.") }
             let value = action["value"]?.string
+            if value == nil, action["value"] != nil { own.fault("action/value", "Expected a text.") }
             if kind == .url, value?.lowercased().hasPrefix("https://") != true {
                 own.fault("action/value", "A URL must begin with https://.")
             }

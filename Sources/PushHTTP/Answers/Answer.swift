@@ -61,4 +61,12 @@ enum FieldSets {
     static let empty: HTTPFields = [.cacheControl: "no-store"]
     /// The key set is public and changes seldom.
     static let keySet: HTTPFields = [.contentType: "application/jwk-set+json", .cacheControl: "public, max-age=300"]
+    /// The document of the API (RFC 9512). It changes only with the gateway.
+    static let yaml: HTTPFields = [
+        .contentType: "application/yaml", .cacheControl: "public, max-age=300", .xContentTypeOptions: "nosniff",
+    ]
+    static let page: HTTPFields = [
+        .contentType: "text/html; charset=utf-8", .cacheControl: "public, max-age=300",
+        .xContentTypeOptions: "nosniff",
+    ]
 }

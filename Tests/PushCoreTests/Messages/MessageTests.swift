@@ -61,6 +61,10 @@ import Testing
             #"{"to":"acct_b","type":9,"content":{},"push":{"action":{"type":"url","value":"http://x"}}}"#,
             "/push/action/value"
         ),
+        (
+            #"{"to":"acct_b","type":9,"content":{},"push":{"action":{"type":"app","value":{}}}}"#,
+            "/push/action/value"
+        ),
         (#"{"to":"acct_b","audience":{"users":["a"]},"type":9,"content":{}}"#, "/to"),
         (#"{"audience":{},"type":9,"content":{}}"#, "/audience/"),
         (#"{"timestamp":-1,"to":"acct_b","type":9,"content":{}}"#, "/timestamp"),

@@ -1,0 +1,165 @@
+"""Starts a gateway of its own, lets Schemathesis loose on it, and judges the outcome."""
+
+import argparse
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+
+from world import Gateway
+
+CHECKS = [
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "allow_header_conformance",
+    "no_undocumented_members",
+    "negative_data_rejection",
+]
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def start(executable, folder, token):
+    """A gateway on free ports of loopback, once it is ready."""
+    url = f"http://127.0.0.1:{free_port()}"
+    log = open(folder / "gateway.log", "w")
+    process = subprocess.Popen(
+        [executable, "serve", "--data-dir", folder / "data", "--http", url.removeprefix("http://"),
+         "--mqtt", f"127.0.0.1:{free_port()}", "--allow-private-endpoints", "--log-level", "warning"],
+        stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, "PUSHGATE_ADMIN_TOKEN": token})
+    gateway = Gateway(url)
+    deadline = time.monotonic() + 30
+    while gateway.status("GET", "/readyz") != 200:
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            sys.exit("The gateway did not become ready:\n" + (folder / "gateway.log").read_text())
+        time.sleep(0.1)
+    return process, gateway
+
+
+def make_tenant(gateway, token, number):
+    """A tenant with an app."""
+    gateway.call("POST", "/v1/admin/tenants", {"tenantNo": number}, bearer=token)
+    return gateway.call("POST", "/v1/admin/apps", {"tenantNo": number, "name": number}, bearer=token)
+
+
+def operations(document):
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if method != "parameters":
+                yield method.upper(), path, operation["operationId"]
+
+
+def not_served(gateway, document):
+    """Ids of operations that the gateway has no route for: it names the methods of a path when asked with another."""
+    missing = []
+    for method, path, identifier in operations(document):
+        allowed = gateway.headers("OPTIONS", path.replace("{", "x").replace("}", "x")).get("Allow", "")
+        if method not in [name.strip() for name in allowed.split(",")]:
+            missing.append(identifier)
+    return missing
+
+
+def run_schemathesis(gateway, folder, arguments, skipped):
+    # A path that is only partly served says so in Allow.
+    checks = [check for check in CHECKS if not skipped or check != "allow_header_conformance"]
+    command = [
+        Path(sys.executable).with_name("schemathesis"),
+        "--config-file", Path(__file__).with_name("schemathesis.toml"), "run", folder / "openapi.yaml",
+        "--url", gateway.url, "--checks", ",".join(checks), "--phases", "examples,coverage,fuzzing",
+        "--max-time", str(arguments.seconds), "--seed", str(arguments.seed), "--workers", "1",
+        "--generation-database", "none", "--generation-with-security-parameters", "false",
+        "--suppress-health-check", "all", "--request-timeout", "20", "--warnings", "off", "--no-color",
+        "--continue-on-failure",
+    ]
+    for identifier in skipped:
+        command += ["--exclude-operation-id", identifier]
+    hooks = Path(__file__).with_name("hooks.py")
+    environment = {
+        **os.environ, "SCHEMATHESIS_HOOKS": str(hooks), "PYTHONPATH": str(hooks.parent),
+        "PYTHONDONTWRITEBYTECODE": "1", "CHECK_API_STATE": str(folder / "state.json"),
+        "CHECK_API_STATUSES": str(folder / "statuses.json"),
+    }
+    return subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL).returncode
+
+
+def judge(document, skipped, folder):
+    """What Schemathesis does not say: which operation never succeeded, what the gateway itself complained about."""
+    findings = []
+    statuses = json.loads((folder / "statuses.json").read_text())
+    print("\nAnswers by operation:")
+    for method, path, identifier in operations(document):
+        seen = statuses.get(identifier, {})
+        counts = " ".join(f"{status}×{seen[status]}" for status in sorted(seen))
+        print(f"  {method:6} {path:44} {counts or '-'}")
+        if identifier not in skipped and not any(status.startswith("2") for status in seen):
+            findings.append(f"{method} {path} never succeeded")
+    for line in (folder / "gateway.log").read_text().splitlines():
+        if "failed unexpectedly" in line or "Fatal error" in line:
+            findings.append(f"the gateway's log: {line}")
+    return findings
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--gateway", required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--seconds", type=int, default=75)
+    parser.add_argument("--seed", type=int, default=20240229)
+    arguments = parser.parse_args()
+
+    token = "check-" + secrets.token_hex(24)
+    process, gateway = start(arguments.gateway, arguments.folder, token)
+    try:
+        text = gateway.text("/openapi.yaml")
+        (arguments.folder / "openapi.yaml").write_text(text)
+        document = yaml.safe_load(text)
+        state = {
+            "url": gateway.url, "operator": token, "seed": arguments.seed,
+            "app": make_tenant(gateway, token, "main"),
+            # For what would end or throttle the first one.
+            "spare": make_tenant(gateway, token, "spare"),
+        }
+        (arguments.folder / "state.json").touch(0o600)
+        (arguments.folder / "state.json").write_text(json.dumps(state))
+        (arguments.folder / "document.json").write_text(json.dumps(document))
+        skipped = not_served(gateway, document)
+        # Until it is served, GET /v1/messages/{id} takes its path.
+        skipped += ["getHistory"]
+        print(f"seed {arguments.seed}, {arguments.seconds} s", flush=True)
+        code = run_schemathesis(gateway, arguments.folder, arguments, skipped)
+        findings = judge(document, skipped, arguments.folder)
+        for identifier in skipped:
+            print(f"Not served yet: {identifier}")
+        if code != 0:
+            findings.insert(0, f"Schemathesis has findings (exit code {code}); they stand above")
+        if process.poll() is not None:
+            findings.append(f"the gateway ended with {process.returncode}")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            findings.append("the gateway did not stop within 20 s")
+    for finding in findings:
+        print("FINDING:", finding)
+    print("The API is as documented." if not findings else f"{len(findings)} findings, seed {arguments.seed}")
+    sys.exit(1 if findings else 0)
+
+
+main()
