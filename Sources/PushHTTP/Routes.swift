@@ -18,6 +18,7 @@ enum Routes {
         let accounts = AccountRoutes(accounts: services.accounts)
         let tags = TagRoutes(tags: services.tags, limits: services.limits)
         let limitSettings = LimitSettingsRoutes(settings: services.limitSettings)
+        let broadcasts = BroadcastRoutes(broadcasts: services.broadcasts)
         let pushSettings = PushSettingsRoutes(settings: services.pushSettings)
 
         return [
@@ -55,7 +56,10 @@ enum Routes {
 
             // Conversations.
 
-            // Broadcasts.
+            .principal(.get, "/v1/broadcasts/{id}", broadcasts.read),
+            .principal(.post, "/v1/broadcasts/{id}/cancel", broadcasts.cancel),
+            .principal(.post, "/v1/broadcasts/{id}/pause", broadcasts.pause),
+            .principal(.post, "/v1/broadcasts/{id}/resume", broadcasts.resume),
 
             .principal(.post, "/v1/groups", groups.create),
             .principal(.get, "/v1/groups", groups.list),

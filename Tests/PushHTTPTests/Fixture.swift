@@ -71,7 +71,7 @@ struct Fixture {
                 changes: MessageChanges(
                     store: NoOperations(), changes: NoDeviceChanges(), limits: limits, changed: {}),
                 conversations: Conversations(store: NoOperations(), limits: limits, clock: clock),
-                broadcasts: Broadcasts(store: NoOperations(), changed: {}, clock: clock),
+                broadcasts: Broadcasts(store: MemoryBroadcastStore(), changed: {}, clock: clock),
                 receipts: receipts,
                 pushSettings: PushSettings(
                     store: delivery, catalog: AnyVendorCatalog(), queue: queue, access: access, clock: clock),

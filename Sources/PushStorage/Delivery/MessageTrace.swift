@@ -8,9 +8,10 @@ struct MessageTrace {
     let message: ArchivedMessage
 
     /// Devices shown at most; a larger audience is cut there.
-    private static let devicesMax = 1000
+    static let devicesMax = 1000
 
     func devices() throws -> [DeviceTrace] {
+        if message.form == .broadcast { return try broadcastDevices() }
         let dispatched = try Int64.fetchOne(db, sql: "SELECT dispatched FROM mark WHERE id = 1") ?? 0
         let entries = try Row.fetchCursor(
             db,
@@ -70,11 +71,7 @@ struct MessageTrace {
             }
             for push in pushes { all += try pushStages(push) }
             if let acknowledgedAt { all.append(.init(stage: "acknowledged", at: acknowledgedAt)) }
-            // Stages in the order in which they happened; those without a time stay where they are.
-            let ordered = all.enumerated().sorted { left, right in
-                (left.element.at ?? message.serverTime, left.offset)
-                    < (right.element.at ?? message.serverTime, right.offset)
-            }.map(\.element)
+            let ordered = inOrder(all)
             let (outcome, reason) = outcome(
                 isAcknowledged: acknowledgedAt != nil, isOwn: entry.flags.contains(.own),
                 isActive: device[3] == "active", push: push)
@@ -84,7 +81,15 @@ struct MessageTrace {
         }
     }
 
-    private func outcome(isAcknowledged: Bool, isOwn: Bool, isActive: Bool, push: Row?) -> (String, String?) {
+    /// Stages in the order in which they happened; those without a time stay where they are.
+    func inOrder(_ stages: [DeviceTrace.Stage]) -> [DeviceTrace.Stage] {
+        stages.enumerated().sorted { left, right in
+            (left.element.at ?? message.serverTime, left.offset)
+                < (right.element.at ?? message.serverTime, right.offset)
+        }.map(\.element)
+    }
+
+    func outcome(isAcknowledged: Bool, isOwn: Bool, isActive: Bool, push: Row?) -> (String, String?) {
         if isAcknowledged { return ("acknowledged", nil) }
         if isOwn { return ("not_pushed", SkipReason.own.rawValue) }
         switch push?["state"] as String? {
@@ -112,7 +117,7 @@ struct MessageTrace {
             arguments: [message.key.rawValue, device])
     }
 
-    private func pushStages(_ push: Row) throws -> [DeviceTrace.Stage] {
+    func pushStages(_ push: Row) throws -> [DeviceTrace.Stage] {
         let vendor = (push["vendor"] as String?).flatMap(Vendor.init)
         var stages: [DeviceTrace.Stage] = []
         if push["lane"] as Int64? != nil {
