@@ -65,7 +65,7 @@ CREATE TABLE job (
 CREATE INDEX job_open ON job (not_before) WHERE phase < 2 AND state <> 'paused';
 -- The pages of a walk over everyone of a tenant.
 CREATE INDEX account_of_tenant ON account (tenant);
-CREATE INDEX account_deleted ON account (tenant) WHERE deleted_at IS NOT NULL;
+CREATE INDEX account_deleted_of_tenant ON account (tenant) WHERE deleted_at IS NOT NULL;
 CREATE INDEX device_of_tenant ON device (tenant) WHERE status = 'active';
 
 -- Devices of a broadcast that were connected when it was walked and may still acknowledge.
