@@ -56,10 +56,17 @@ CREATE TABLE job (
     phase        INTEGER NOT NULL DEFAULT 0 CHECK (phase BETWEEN 0 AND 2),
     after_device INTEGER NOT NULL DEFAULT 0,
     last_device  INTEGER,                                                -- devices with higher keys came later
+    last_account INTEGER NOT NULL,                                       -- accounts with higher keys came later
+    not_before   INTEGER NOT NULL DEFAULT 0,                             -- nothing to do earlier
     started_at   INTEGER NOT NULL,
     finished_at  INTEGER
 ) STRICT;
-CREATE INDEX job_running ON job (message) WHERE state = 'running';
+-- Phase 2: nothing is left to do, but perhaps to publish it. A cancelled job still takes its waiting pushes back.
+CREATE INDEX job_open ON job (not_before) WHERE phase < 2 AND state <> 'paused';
+-- The pages of a walk over everyone of a tenant.
+CREATE INDEX account_of_tenant ON account (tenant);
+CREATE INDEX account_deleted_of_tenant ON account (tenant) WHERE deleted_at IS NOT NULL;
+CREATE INDEX device_of_tenant ON device (tenant) WHERE status = 'active';
 
 -- Devices of a broadcast that were connected when it was walked and may still acknowledge.
 CREATE TABLE job_device (

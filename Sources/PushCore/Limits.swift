@@ -7,6 +7,8 @@ public struct Limits: Sendable {
     public var membersPerCallMax = 500
     public var groupMembersMax = 100_000
     public var audienceNamesMax = 1000
+    /// Tags in each of `any`, `all` and `not`.
+    public var audienceTagsMax = 100
     public var pushTokensPerDeviceMax = 10
     public var deviceInfoBytesMax = 4096
     /// Accounts in one import or one question for presence.
@@ -71,6 +73,15 @@ public struct Limits: Sendable {
     public var publishesOutstandingMax = 4000
     /// Messages whose change is remembered, so that only they are read again before they are published.
     public var changedMessagesMax = 4096
+
+    // Sends to many.
+    /// Devices of a broadcast that are decided in one transaction.
+    public var jobPageDevices = 500
+    /// Devices of broadcasts that are looked at, or accounts of tag sends that are expanded, in a second: what else the
+    /// gateway does goes on beside.
+    public var jobDevicesPerSecond = 20_000
+    /// Broadcasts handed to the broker at once.
+    public var broadcastsOutstandingMax = 32
 
     // Vendor push.
     public var pushJobsInMemoryMax = 4000

@@ -19,6 +19,7 @@ enum Routes {
         let accounts = AccountRoutes(accounts: services.accounts)
         let tags = TagRoutes(tags: services.tags, limits: services.limits)
         let limitSettings = LimitSettingsRoutes(settings: services.limitSettings)
+        let broadcasts = BroadcastRoutes(broadcasts: services.broadcasts)
         let pushSettings = PushSettingsRoutes(settings: services.pushSettings)
         let document = DocumentRoutes(callers: callers)
 
@@ -62,7 +63,10 @@ enum Routes {
             .principal(.post, "/v1/conversations/{peer}/read", conversations.read),
             .principal(.get, "/v1/unread", conversations.unread),
 
-            // Broadcasts.
+            .principal(.get, "/v1/broadcasts/{id}", broadcasts.read),
+            .principal(.post, "/v1/broadcasts/{id}/cancel", broadcasts.cancel),
+            .principal(.post, "/v1/broadcasts/{id}/pause", broadcasts.pause),
+            .principal(.post, "/v1/broadcasts/{id}/resume", broadcasts.resume),
 
             .principal(.post, "/v1/groups", groups.create),
             .principal(.get, "/v1/groups", groups.list),

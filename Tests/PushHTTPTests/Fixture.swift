@@ -73,7 +73,7 @@ struct Fixture {
                 conversations: Conversations(
                     store: MemoryConversationStore(devices: devices), changes: NoDeviceChanges(), limits: limits,
                     clock: clock),
-                broadcasts: Broadcasts(store: NoOperations(), changed: {}, clock: clock),
+                broadcasts: Broadcasts(store: MemoryBroadcastStore(), changed: {}, clock: clock),
                 receipts: receipts,
                 pushSettings: PushSettings(
                     store: delivery, catalog: AnyVendorCatalog(), queue: queue, access: access, clock: clock),

@@ -33,6 +33,7 @@ struct ServeSettingsTests {
         #expect(settings.mqtt == HostPort(host: "127.0.0.1", port: 1883))
         #expect(settings.mqttWebSocket == nil)
         #expect(settings.credentialSeconds == 604_800)
+        #expect(settings.broadcastPace == nil)
         #expect(!settings.allowsPrivateEndpoints)
         #expect(settings.logLevel == .notice)
         #expect(settings.adminToken == nil)

@@ -203,6 +203,8 @@ public protocol DeliveryStore: Sendable {
 
     /// Everything that is known of a message's way to every device.
     func trace(of message: ArchivedMessage) async throws -> [DeviceTrace]
+    /// Why devices were not pushed, as counts: of a broadcast, where no row says so for each.
+    func skippedCounts(of message: MessageKey) async throws -> [String: Int]
 }
 
 extension DeliveryStore {

@@ -53,7 +53,9 @@ public enum FallbackRule {
         switch subject.message.state {
         case .burned: return .burned
         case .revoked: return nil
-        case .live: return subject.message.content == nil || subject.message.isExpired(at: now) ? .expired : nil
+        case .live:
+            if subject.isRead { return .read }
+            return subject.message.content == nil || subject.message.isExpired(at: now) ? .expired : nil
         }
     }
 

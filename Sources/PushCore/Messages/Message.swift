@@ -5,8 +5,31 @@ public struct Audience: Sendable, Equatable {
     public var users: [String] = []
     public var accounts: [String] = []
     public var groups: [String] = []
+    /// Of those named above, or of everyone where nobody is, only who fits this; nil = all of them.
+    public var tags: TagRule?
+    /// Everyone of the tenant: true only where nothing else is named, for beside another kind it adds nothing.
+    public var isEveryone = false
 
     public init() {}
+
+    /// Whether it is for anybody who fits rather than for whom the app has listed.
+    public var needsBroadcastScope: Bool { isEveryone || tags != nil }
+}
+
+/// Which tags an account has to have: one of `any`, each of `all`, none of `not`. A list without names says nothing.
+public struct TagRule: Sendable, Equatable {
+    public var any: [String] = []
+    public var all: [String] = []
+    public var not: [String] = []
+
+    public init() {}
+
+    /// In one fixed order, so that two ways to write a rule are the same.
+    public func write(into writer: inout JSONWriter) {
+        for (name, tags) in [("any", any), ("all", all), ("not", not)] where !tags.isEmpty {
+            writer.array(name) { writer in for tag in Set(tags).sorted() { writer.string(tag) } }
+        }
+    }
 }
 
 /// A message as its sender sent it, every rule that needs no look-up checked. There is no other way to make one than
@@ -82,6 +105,12 @@ public struct Message: Sendable {
         }
         try reader.finish()
         if byDevice, case .audience = destination { throw GatewayError(.forbidden, "A device may not use audience.") }
+        if case .audience(let audience) = destination, audience.needsBroadcastScope {
+            _ = try principal.app(with: .broadcastSend)
+            if isEphemeral, audience.tags != nil {
+                throw .invalid("/ephemeral", "A message to tags cannot be ephemeral.")
+            }
+        }
         if case .device(let device) = principal, let from, from != device.account.id {
             throw GatewayError(.forbidden, "from must be the device's own account.")
         }
@@ -103,14 +132,7 @@ public struct Message: Sendable {
                 return none
             }
             var list = BodyReader(names)
-            var found = Audience()
-            found.users = list.strings("users", max: limits.audienceNamesMax, where: IDRules.isUserID) ?? []
-            found.accounts = list.strings("accounts", max: limits.audienceNamesMax, where: isName) ?? []
-            found.groups = list.strings("groups", max: limits.audienceNamesMax, where: IDRules.isID) ?? []
-            for member in names.members where !["users", "accounts", "groups"].contains(member.key) {
-                list.fault(member.key, "This kind of audience is not supported.")
-            }
-            if found == Audience(), list.faults.isEmpty { list.fault("", "The audience names nobody.") }
+            let found = readAudience(names, limits: limits, into: &list)
             for fault in list.faults { reader.fault("audience" + fault.pointer, fault.detail) }
             return .audience(found)
         }
@@ -118,6 +140,40 @@ public struct Message: Sendable {
         let target = isEmptyTarget ? nil : reader.string("target") { isName($0) }
         guard let to = reader.required("to", reader.string("to") { isName($0) }) else { return none }
         return .to(to, target: target)
+    }
+
+    private static func readAudience(
+        _ names: JSONObject, limits: Limits, into list: inout BodyReader
+    ) -> Audience {
+        var found = Audience()
+        found.users = list.strings("users", max: limits.audienceNamesMax, where: IDRules.isUserID) ?? []
+        found.accounts = list.strings("accounts", max: limits.audienceNamesMax, where: isName) ?? []
+        found.groups = list.strings("groups", max: limits.audienceNamesMax, where: IDRules.isID) ?? []
+        if let rule = list.object("tags") {
+            var tags = BodyReader(rule)
+            var read = TagRule()
+            read.any = tags.strings("any", max: limits.audienceTagsMax, where: IDRules.isTag) ?? []
+            read.all = tags.strings("all", max: limits.audienceTagsMax, where: IDRules.isTag) ?? []
+            read.not = tags.strings("not", max: limits.audienceTagsMax, where: IDRules.isTag) ?? []
+            for member in rule.members where !["any", "all", "not"].contains(member.key) {
+                tags.fault(member.key, "Expected any, all or not.")
+            }
+            if read == TagRule(), tags.faults.isEmpty { tags.fault("", "The rule names no tag.") }
+            for fault in tags.faults { list.fault("tags" + fault.pointer, fault.detail) }
+            found.tags = read
+        }
+        let isEveryone = list.bool("all") ?? false
+        for member in names.members where !["users", "accounts", "groups", "tags", "all"].contains(member.key) {
+            list.fault(member.key, "This kind of audience is not supported.")
+        }
+        // An empty list is nobody, and does not become everybody because of what stands beside it.
+        let listsPeople = ["users", "accounts", "groups"].contains { names[$0] != nil }
+        let namesPeople = !(found.users.isEmpty && found.accounts.isEmpty && found.groups.isEmpty)
+        found.isEveryone = isEveryone && !listsPeople && found.tags == nil
+        if listsPeople ? !namesPeople : found == Audience(), list.faults.isEmpty {
+            list.fault("", "The audience names nobody.")
+        }
+        return found
     }
 
     /// Equal for two sends that say the same (contract details, *The same content*): from, to or audience, target,

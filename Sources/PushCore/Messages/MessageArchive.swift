@@ -9,11 +9,14 @@ public struct Acceptance: Sendable, Equatable {
     public let ownSeq: Int64?
     /// Names in an audience that nobody answers to.
     public let unknown: [String]
+    /// It reaches its receivers by a job, which may be watched and stopped (``Broadcasts``).
+    public let isJob: Bool
 
     public init(
         id: String, serverTime: Milliseconds, recipients: Int?, isDuplicate: Bool, ownSeq: Int64?,
-        unknown: [String] = []
+        unknown: [String] = [], isJob: Bool = false
     ) {
+        self.isJob = isJob
         self.id = id
         self.serverTime = serverTime
         self.recipients = recipients
@@ -22,8 +25,8 @@ public struct Acceptance: Sendable, Equatable {
         self.unknown = unknown
     }
 
-    /// The HTTP status of the answer.
-    public var status: Int { 200 }
+    /// The HTTP status of this answer, which a batch reports too.
+    public var status: Int { isJob ? 202 : 200 }
 
     public var json: RawJSON {
         .object { writer in
@@ -109,8 +112,12 @@ public protocol MessageArchive: Sendable {
     /// Whether the account has an entry of the message, or the message in its imported history.
     func hasEntry(of message: MessageKey, account: AccountKey) async throws -> Bool
 
-    /// Expands the next page of accounts of an accepted message. False when nothing is left to expand.
+    /// Expands the next page of accounts of an accepted message. False when nothing is left to expand. Sends to tags are
+    /// expanded by their jobs.
     func expandNextPage() async throws -> Bool
+
+    /// What is on a tenant's broadcast channel after `seq`, oldest first, at most `limit`; with 0 only the head.
+    func broadcasts(of tenant: TenantKey, after seq: Int64, limit: Int) async throws -> BroadcastPage
 
     /// Who would receive this ephemeral message now, with the same checks as `accept`. Nothing is written.
     func receivers(of message: Message, from principal: Principal) async throws -> EphemeralDelivery

@@ -57,6 +57,13 @@ public struct Messaging: Sendable {
     func sendEphemeral(_ message: Message, as principal: Principal) async throws -> Acceptance {
         let delivery = try await archive.receivers(of: message, from: principal)
         let template = EphemeralTemplate(delivery.message)
+        if delivery.message.form == .broadcast {
+            publisher.publishTransient(
+                topic: Topics.broadcast(tenantNo: delivery.message.tenantNo), payload: template.payload(account: "*"))
+            return Acceptance(
+                id: message.id, serverTime: delivery.message.serverTime, recipients: nil, isDuplicate: false,
+                ownSeq: nil)
+        }
         for account in delivery.accounts {
             publisher.publishTransient(
                 topic: Topics.inbox(account: account.id), payload: template.payload(account: account.id))
@@ -108,7 +115,11 @@ public struct Messaging: Sendable {
     public func sync(
         _ request: SyncRequest, as device: DeviceIdentity, bytesMax: Int = .max, withBroadcast: Bool = true
     ) async throws -> RawJSON {
-        if request.after > 0 { _ = try await receipts.acknowledge(seq: request.after, broadcastSeq: nil, as: device) }
+        let (after, broadcastAfter) = (request.after, request.broadcastAfter ?? 0)
+        if after > 0 || broadcastAfter > 0 {
+            _ = try await receipts.acknowledge(
+                seq: after > 0 ? after : nil, broadcastSeq: broadcastAfter > 0 ? broadcastAfter : nil, as: device)
+        }
         let page = try await archive.inbox(of: device.account.key, after: request.after, limit: request.limit)
         let now = clock.now
         var items: [[UInt8]] = []
@@ -122,17 +133,39 @@ public struct Messaging: Sendable {
             items.append(payload)
         }
         let last = items.isEmpty ? request.after : page.items[items.count - 1].entry.seq
+        let broadcasts =
+            withBroadcast
+            ? try await broadcasts(request, as: device, bytesMax: bytesMax - bytes, isAlone: items.isEmpty) : nil
         return .object { writer in
             writer.array("items") { writer in for item in items { writer.raw(RawJSON(archived: item)) } }
             writer.member("head", page.head)
             writer.member("more", last < page.head)
-            guard withBroadcast else { return }
-            // No broadcast has been sent yet: the channel exists, its head is 0.
-            writer.object("broadcast") { writer in
-                writer.array("items") { _ in }
-                writer.member("head", 0)
-                writer.member("more", false)
-            }
+            writer.member("broadcast", ifPresent: broadcasts)
+        }
+    }
+
+    /// The broadcast channel's part of a page: only its head where nothing was asked for. Beside items of the inbox it
+    /// has what still fits, alone always one.
+    private func broadcasts(
+        _ request: SyncRequest, as device: DeviceIdentity, bytesMax: Int, isAlone: Bool
+    ) async throws -> RawJSON {
+        let page = try await archive.broadcasts(
+            of: device.tenant.key, after: request.broadcastAfter ?? 0,
+            limit: request.broadcastAfter == nil ? 0 : request.limit)
+        let now = clock.now
+        var items: [[UInt8]] = []
+        var bytes = 0
+        for entry in page.items {
+            let payload = entry.payload(now: now)
+            bytes += payload.count + 1
+            if bytes > bytesMax, !(isAlone && items.isEmpty) { break }
+            items.append(payload)
+        }
+        let last = items.isEmpty ? request.broadcastAfter : page.items[items.count - 1].seq
+        return .object { writer in
+            writer.array("items") { writer in for item in items { writer.raw(RawJSON(archived: item)) } }
+            writer.member("head", page.head)
+            writer.member("more", last.map { $0 < page.head } ?? false)
         }
     }
 
@@ -151,13 +184,16 @@ public struct Messaging: Sendable {
         let unknown = GatewayError(.notFound, "There is no such message.")
         guard let message = try await archive.message(naming: id, tenant: principal.tenant.key) else { throw unknown }
         var trace: [DeviceTrace]?
+        var skipped: [String: Int] = [:]
         switch principal {
         case .app:
             _ = try principal.app(with: .messagesRead)
             trace = try await delivery.trace(of: message)
+            if message.form == .broadcast { skipped = try await delivery.skippedCounts(of: message.key) }
         case .device(let device):
-            let isSender = message.from == device.account.id
-            guard isSender ? true : try await archive.hasEntry(of: message.key, account: device.account.key) else {
+            // A broadcast is everybody's, the sender's own is in no inbox if it did not want a copy.
+            let isReader = message.from == device.account.id || message.form == .broadcast
+            guard isReader ? true : try await archive.hasEntry(of: message.key, account: device.account.key) else {
                 throw unknown
             }
         }
@@ -166,6 +202,7 @@ public struct Messaging: Sendable {
             guard let trace else { return }
             writer.member("aliases", MessageAliases(of: message).json)
             writer.array("trace") { writer in for device in trace { device.write(into: &writer) } }
+            writer.counts("skipped", skipped)
         }
     }
 

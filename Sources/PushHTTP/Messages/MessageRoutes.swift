@@ -7,7 +7,8 @@ struct MessageRoutes: Sendable {
     let limits: Limits
 
     func send(_ call: Call, _ principal: Principal) async throws -> Answer {
-        .json(try await messaging.send(try await call.body(), as: principal).json)
+        let acceptance = try await messaging.send(try await call.body(), as: principal)
+        return .json(acceptance.json, status: acceptance.isJob ? .accepted : .ok)
     }
 
     func sendBatch(_ call: Call, _ principal: Principal) async throws -> Answer {

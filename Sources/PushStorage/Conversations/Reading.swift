@@ -60,7 +60,7 @@ struct Reading {
 
     // MARK: Pushes
 
-    /// What waits for the account's devices needs no notification any more.
+    /// What waits for the account's devices needs no notification any more. What takes a revoked one back goes out.
     private func endPushes(_ peer: Peer, through seq: Int64) throws {
         let devices = try Int64.fetchAll(
             db.cachedStatement(sql: "SELECT key FROM device WHERE account = ? AND status = 'active'"),
@@ -75,6 +75,6 @@ struct Reading {
             SELECT CASE WHEN m.group_key IS NOT NULL THEN m.group_key * 4 + 2
                 WHEN m.sender_account IS NOT NULL THEN m.sender_account * 4 + 1
                 ELSE m.sender_app * 4 + 3 END
-            FROM message m WHERE m.key = push.message)
+            FROM message m WHERE m.key = push.message AND m.state = 0)
         """
 }

@@ -8,9 +8,10 @@ struct MessageTrace {
     let message: ArchivedMessage
 
     /// Devices shown at most; a larger audience is cut there.
-    private static let devicesMax = 1000
+    static let devicesMax = 1000
 
     func devices() throws -> [DeviceTrace] {
+        if message.form == .broadcast { return try broadcastDevices() }
         let dispatched = try Int64.fetchOne(db, sql: "SELECT dispatched FROM mark WHERE id = 1") ?? 0
         let entries = try Row.fetchCursor(
             db,
@@ -77,7 +78,7 @@ struct MessageTrace {
             if let acknowledgedAt {
                 all.append(.init(stage: "acknowledged", at: CursorJournal.time(acknowledgedAt, of: message)))
             }
-            let ordered = ordered(all)
+            let ordered = inOrder(all)
             let (outcome, reason) = outcome(
                 isAcknowledged: acknowledgedAt != nil, isOwn: entry.flags.contains(.own),
                 isActive: device[3] == "active", push: push)
@@ -89,7 +90,7 @@ struct MessageTrace {
 
     /// Stages in the order in which they happened. Of those without a time `read` is the last, others stay where they
     /// are.
-    private func ordered(_ stages: [DeviceTrace.Stage]) -> [DeviceTrace.Stage] {
+    func inOrder(_ stages: [DeviceTrace.Stage]) -> [DeviceTrace.Stage] {
         func place(_ stage: DeviceTrace.Stage) -> Milliseconds {
             stage.at ?? (stage.stage == "read" ? .max : message.serverTime)
         }
@@ -98,7 +99,7 @@ struct MessageTrace {
         }.map(\.element)
     }
 
-    private func outcome(isAcknowledged: Bool, isOwn: Bool, isActive: Bool, push: Row?) -> (String, String?) {
+    func outcome(isAcknowledged: Bool, isOwn: Bool, isActive: Bool, push: Row?) -> (String, String?) {
         if isAcknowledged { return ("acknowledged", nil) }
         if isOwn { return ("not_pushed", SkipReason.own.rawValue) }
         switch push?["state"] as String? {
@@ -126,7 +127,7 @@ struct MessageTrace {
             arguments: [message.key.rawValue, device])
     }
 
-    private func pushStages(_ push: Row) throws -> [DeviceTrace.Stage] {
+    func pushStages(_ push: Row) throws -> [DeviceTrace.Stage] {
         let vendor = (push["vendor"] as String?).flatMap(Vendor.init)
         var stages: [DeviceTrace.Stage] = []
         if push["lane"] as Int64? != nil {

@@ -65,7 +65,7 @@ struct PushDecisions {
     }
 
     /// A device without a live token had none, or its vendor said that it is dead: two different things to do about.
-    private func hasDeadToken(_ device: DeviceKey) throws -> Bool {
+    func hasDeadToken(_ device: DeviceKey) throws -> Bool {
         try Int.fetchOne(
             db.cachedStatement(sql: "SELECT 1 FROM push_token WHERE device = ? AND state = 'dead' LIMIT 1"),
             arguments: [device.rawValue]) != nil
@@ -74,7 +74,7 @@ struct PushDecisions {
     /// `push.ttl` 0 asks for one try now: time enough for that one.
     private static let oneTrySeconds: Int64 = 60
 
-    private func expiry(
+    func expiry(
         of message: ArchivedMessage, notBefore: Milliseconds?, lifeDefaultSeconds: Int64
     ) -> Milliseconds {
         guard message.push.timeToLiveSeconds == 0 else {
@@ -98,7 +98,7 @@ struct PushDecisions {
         try insert.run()
     }
 
-    private func insertWaiting(
+    func insertWaiting(
         _ candidate: FallbackCandidate, _ token: PushToken, lane: Int64, expiresAt: Milliseconds
     ) throws -> Bool {
         let insert = try writer.statement(

@@ -148,7 +148,8 @@ extension Storage: DeliveryStore {
             guard let device = try DeviceRows.device(db, job.device), let tenant = access.tenant(key: device.tenantKey),
                 let message = try MessageRows.message(db, key: job.message, tenantNo: { _ in tenant.tenantNo }),
                 let push = try Row.fetchOne(
-                    db, sql: "SELECT seq, token FROM push WHERE key = ? AND state = 'waiting'", arguments: [job.key])
+                    db, sql: "SELECT seq, token FROM push WHERE key = ? AND state = 'waiting'", arguments: [job.key]),
+                try !JobRows.isCancelled(db, job.message)
             else { return nil }
             let token = try Row.fetchOne(
                 db,
@@ -160,7 +161,7 @@ extension Storage: DeliveryStore {
             ).flatMap(DeviceRows.token)
             return PushSubject(
                 message: message, device: device, tenant: tenant, token: token?.token,
-                isAcknowledged: try Cursors.cursor(db, of: job.device).seq >= push[0],
+                isAcknowledged: try Cursors.hasStored(db, device: job.device, message, seq: push[0]),
                 senderName: try Self.senderName(db, of: job.message),
                 isBurned: try Int.fetchOne(
                     db, sql: "SELECT 1 FROM burned_copy WHERE message = ? AND account = ?",

@@ -4,11 +4,11 @@ import PushCore
 
 /// Devices with their live tokens, as rows.
 enum DeviceRows {
-    private static let select = """
-        SELECT d.key, d.device_id, d.tenant, d.account, a.account_id, a.user_id, d.unique_code, d.os_type, d.status,
-            d.push_enabled, d.info, d.registered_at, d.last_seen_at, d.ended_at, d.start_seq
-        FROM device d JOIN account a ON a.key = d.account
+    private static let columns = """
+        d.key, d.device_id, d.tenant, d.account, a.account_id, a.user_id, d.unique_code, d.os_type, d.status,
+        d.push_enabled, d.info, d.registered_at, d.last_seen_at, d.ended_at, d.start_seq
         """
+    private static let select = "SELECT \(columns) FROM device d JOIN account a ON a.key = d.account"
 
     static func device(_ db: Database, _ key: DeviceKey) throws -> Device? {
         try Row.fetchOne(db.cachedStatement(sql: select + " WHERE d.key = ?"), arguments: [key.rawValue])
@@ -28,6 +28,53 @@ enum DeviceRows {
             osType: OSType(rawValue: row[7]) ?? .unknown, status: Device.Status(rawValue: row[8]) ?? .deregistered,
             pushEnabled: row[9], tokens: tokens, info: RawJSON(archived: [UInt8](row[10] as Data)),
             registeredAt: row[11], lastSeenAt: row[12], endedAt: row[13], startSeq: row[14])
+    }
+
+    /// A device as the walk over everyone of a tenant sees it.
+    struct Walked {
+        let device: Device
+        /// The app it last registered through.
+        let app: AppKey
+        /// Broadcasts up to here are stored on it.
+        let broadcastSeq: Int64
+    }
+
+    private static let walkedColumns = "\(columns), d.app, max(d.start_broadcast_seq, ifnull(c.seq, 0))"
+
+    /// A page of a tenant's active devices by key.
+    static func walked(
+        _ db: Database, tenant: TenantKey, after key: Int64, last: Int64, limit: Int
+    ) throws -> [Walked] {
+        try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT \(walkedColumns) FROM device d JOIN account a ON a.key = d.account
+                        LEFT JOIN broadcast_cursor c ON c.device = d.key
+                    WHERE d.tenant = ? AND d.status = 'active' AND d.key > ? AND d.key <= ? ORDER BY d.key LIMIT ?
+                    """),
+            arguments: [tenant.rawValue, key, last, limit]
+        ).map { try walked(db, $0) }
+    }
+
+    /// A page of the devices that were noted for a broadcast, ended ones included.
+    static func walked(
+        _ db: Database, notedFor message: MessageKey, after key: Int64, limit: Int
+    ) throws -> [Walked] {
+        try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT \(walkedColumns) FROM job_device j JOIN device d ON d.key = j.device
+                        JOIN account a ON a.key = d.account LEFT JOIN broadcast_cursor c ON c.device = d.key
+                    WHERE j.message = ? AND j.device > ? ORDER BY j.device LIMIT ?
+                    """),
+            arguments: [message.rawValue, key, limit]
+        ).map { try walked(db, $0) }
+    }
+
+    private static func walked(_ db: Database, _ row: Row) throws -> Walked {
+        Walked(
+            device: try device(row, tokens: tokens(db, of: row[0]).map(\.token)), app: AppKey(rawValue: row[15]),
+            broadcastSeq: row[16])
     }
 
     struct TokenRow {

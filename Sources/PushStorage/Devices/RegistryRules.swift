@@ -41,6 +41,7 @@ struct RegistryRules {
                 "SELECT key, device_id, account FROM device WHERE tenant = ? AND unique_code = ? AND status = 'active'",
             arguments: [tenant.rawValue, registration.uniqueCode])
         let head = try writer.head(of: account.key.rawValue)
+        let broadcastHead = try BroadcastLog(writer: writer).head(of: tenant)
 
         let key: DeviceKey
         let deviceID: String
@@ -66,13 +67,14 @@ struct RegistryRules {
             try db.execute(
                 sql: """
                     INSERT INTO device (device_id, tenant, account, app, unique_code, os_type, push_enabled, info,
-                        registered_at, last_seen_at, start_seq)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                        registered_at, last_seen_at, start_seq, start_broadcast_seq)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
                     deviceID, tenant.rawValue, account.key.rawValue, registration.app.rawValue, registration.uniqueCode,
                     (draft.osType ?? .unknown).rawValue, draft.pushEnabled ?? true,
                     Data(draft.info?.bytes ?? RawJSON.emptyObject.bytes), now, now, head,
+                    broadcastHead,
                 ])
             key = DeviceKey(rawValue: db.lastInsertedRowID)
         }
@@ -83,7 +85,8 @@ struct RegistryRules {
                 mayTakeFromOthers: registration.isSigned)
         }
         return Registered(
-            key: key, deviceID: deviceID, account: account, isNew: isNew, ended: ended, head: head, broadcastHead: 0,
+            key: key, deviceID: deviceID, account: account, isNew: isNew, ended: ended, head: head,
+            broadcastHead: broadcastHead,
             touched: touched)
     }
 

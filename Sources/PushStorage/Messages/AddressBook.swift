@@ -21,6 +21,10 @@ struct AddressBook {
         case account(AccountRef)
         case group(GroupRow, target: AccountRef?)
         case audience(accounts: [AccountRef], groups: [GroupRow], unknown: [String])
+        /// Everyone with some tags, a job.
+        case tagged(TagAudience)
+        /// Everyone of the tenant, on its broadcast channel.
+        case everyone
     }
 
     func sender(of message: Message, principal: Principal) throws -> Sender {
@@ -59,6 +63,7 @@ struct AddressBook {
     }
 
     private func receivers(of audience: Audience) throws -> Receivers {
+        if audience.isEveryone { return .everyone }
         var accounts: [AccountRef] = []
         var seen: Set<AccountKey> = []
         var groups: [GroupRow] = []
@@ -72,6 +77,14 @@ struct AddressBook {
         }
         for name in Set(audience.groups).sorted() {
             if let group = try group(named: name) { groups.append(group) } else { unknown.append(name) }
+        }
+        if let rule = audience.tags {
+            let tagged = try TagAudience(
+                rule, accounts: accounts, groups: groups,
+                listsPeople: !(audience.users.isEmpty && audience.accounts.isEmpty && audience.groups.isEmpty),
+                unknown: unknown, tag: tag)
+            guard tagged.isAnyNameKnown else { throw Self.unknown("/audience", tagged.unknown.joined(separator: ", ")) }
+            return .tagged(tagged)
         }
         if accounts.isEmpty, groups.isEmpty { throw Self.unknown("/audience", unknown.joined(separator: ", ")) }
         return .audience(accounts: accounts, groups: groups, unknown: unknown)
@@ -98,6 +111,13 @@ struct AddressBook {
     private func group(named name: String) throws -> GroupRow? {
         guard IDRules.isGroupID(name) else { return nil }
         return try GroupRow.find(db, id: name, tenant: tenant)
+    }
+
+    private func tag(named name: String) throws -> TagAudience.Tag? {
+        try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT key, version FROM tag WHERE tenant = ? AND name = ?"),
+            arguments: [tenant.rawValue, name]
+        ).map { TagAudience.Tag(key: $0[0], version: $0[1]) }
     }
 
     /// What a name is in a digest: the account where there is one, so that both of a person's names are the same.

@@ -40,6 +40,13 @@ struct Expansion {
         try db.execute(sql: "INSERT INTO expansion (message) VALUES (?)", arguments: [message.rawValue])
     }
 
+    /// Sends to tags wait here, too, but go on with their jobs: one that is paused holds up nobody else.
+    private static let isNoJob = "NOT EXISTS (SELECT 1 FROM job WHERE job.message = expansion.message)"
+
+    @Sendable static func isAnyWaiting(_ db: Database) throws -> Bool {
+        try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM expansion WHERE \(isNoJob))") ?? false
+    }
+
     /// Expands one page of the oldest audience. False when there is none.
     ///
     /// - Parameter isDone: called in the transaction of a message's last page.
@@ -51,7 +58,9 @@ struct Expansion {
             sql: """
                 SELECT x.message, x.after_account, x.expanded, m.group_key, m.group_version, m.target_account,
                     m.sender_account, m.counts_unread
-                FROM expansion x JOIN message m ON m.key = x.message ORDER BY x.message LIMIT 1
+                FROM expansion x JOIN message m ON m.key = x.message
+                WHERE NOT EXISTS (SELECT 1 FROM job WHERE job.message = x.message)
+                ORDER BY x.message LIMIT 1
                 """)
         guard let row,
             let message = try MessageRows.message(
@@ -88,10 +97,10 @@ struct Expansion {
                 sql: "UPDATE expansion SET after_account = ?, expanded = ? WHERE message = ?",
                 arguments: [last, expanded, message.key.rawValue])
         }
-        return try !isDone || Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM expansion)") ?? false
+        return try !isDone || Self.isAnyWaiting(db)
     }
 
-    private func record(_ message: MessageKey, _ entries: ArraySlice<InboxEntry>) throws {
+    func record(_ message: MessageKey, _ entries: ArraySlice<InboxEntry>) throws {
         guard let first = entries.first, let last = entries.last else { return }
         try db.execute(
             sql: """
@@ -104,7 +113,7 @@ struct Expansion {
     }
 
     /// The next accounts of accounts and groups together, each once, by key.
-    private func audience(of message: MessageKey, after: Int64, limit: Int) throws -> [Int64] {
+    func audience(of message: MessageKey, after: Int64, limit: Int) throws -> [Int64] {
         var found = Set(
             try Int64.fetchAll(
                 db,

@@ -38,7 +38,7 @@ struct HistoryImport {
             switch receivers {
             case .account(let account): .account(account.key)
             case .group(let group, _): .group(group.key)
-            case .audience: .none
+            case .audience, .tagged, .everyone: .none
             }
         }
     }
@@ -106,7 +106,7 @@ struct HistoryImport {
         case .group(let group, nil):
             guard let sender, try GroupRow.isMember(db, sender, of: group.key) else { return group.memberCount }
             return group.memberCount - 1
-        case .audience: return 0
+        case .audience, .tagged, .everyone: return 0
         }
     }
 
@@ -123,7 +123,8 @@ struct HistoryImport {
         switch draft.receivers {
         case .account(let account): (form, to) = (.single, account.id)
         case .group(let named, let member): (form, to, group, target) = (.group, named.groupID, named, member)
-        case .audience: throw GatewayError.invalid("/audience", "An imported message has one receiver or a group.")
+        case .audience, .tagged, .everyone:
+            throw GatewayError.invalid("/audience", "An imported message has one receiver or a group.")
         }
         try db.cachedStatement(
             sql: """
@@ -166,7 +167,7 @@ struct HistoryImport {
                 draft.message.timestamp, key.rawValue, draft.receiverPeer.rawValue, group.key.rawValue,
                 sender?.rawValue ?? 0,
             ])
-        case .audience: break
+        case .audience, .tagged, .everyone: break
         }
     }
 

@@ -52,8 +52,9 @@ struct MessageAcceptance {
     ) throws -> Acceptance? {
         let select = try writer.statement(
             """
-            SELECT digest, from_id, server_time, recipients, own_seq, unknown, sender_account, sender_app FROM message
-            WHERE tenant = ? AND id = ?
+            SELECT digest, from_id, server_time, recipients, own_seq, unknown, sender_account, sender_app,
+                EXISTS (SELECT 1 FROM job WHERE job.message = message.key)
+            FROM message WHERE tenant = ? AND id = ?
             """)
         select.bind(1, principal.tenant.key.rawValue)
         select.bind(2, message.id)
@@ -61,7 +62,7 @@ struct MessageAcceptance {
             (
                 digest: row.bytes(0), from: row.text(1), serverTime: row.integer(2), recipients: row.optionalInteger(3),
                 ownSeq: row.optionalInteger(4), unknown: row.bytes(5), account: row.optionalInteger(6),
-                app: row.optionalInteger(7)
+                app: row.optionalInteger(7), isJob: row.integer(8) != 0
             )
         }
         guard let stored else { return nil }
@@ -77,7 +78,7 @@ struct MessageAcceptance {
         guard digest.bytes == stored.digest else { throw conflict }
         return Acceptance(
             id: message.id, serverTime: stored.serverTime, recipients: stored.recipients.map(Int.init),
-            isDuplicate: true, ownSeq: stored.ownSeq, unknown: unknown)
+            isDuplicate: true, ownSeq: stored.ownSeq, unknown: unknown, isJob: stored.isJob)
     }
 
     // MARK: Archiving
@@ -96,12 +97,16 @@ struct MessageAcceptance {
             switch receivers {
             case .account(let account): .account(account.key)
             case .group(let group, _): .group(group.key)
-            case .audience: .account(AccountKey(rawValue: own))
+            case .audience, .tagged, .everyone: .account(AccountKey(rawValue: own))
             }
         }
 
         /// The account that gets the sender's own copy.
-        var ownCopy: Int64? { message.syncsToSender ? sender.account?.key.rawValue : nil }
+        var ownCopy: Int64? {
+            // Everyone's devices get a broadcast, the sender's among them.
+            if case .everyone = receivers { return nil }
+            return message.syncsToSender ? sender.account?.key.rawValue : nil
+        }
 
         var archived: ArchivedMessage {
             let form: AddressForm
@@ -113,7 +118,8 @@ struct MessageAcceptance {
             case .group(let group, let member):
                 (form, to, target) = (.group, group.groupID, member?.id)
                 groupKey = group.key
-            case .audience: (form, to) = (.audience, digest.audience ?? "")
+            case .audience, .tagged: (form, to) = (.audience, digest.audience ?? "")
+            case .everyone: (form, to) = (.broadcast, MessageRows.everyone)
             }
             return ArchivedMessage(
                 key: key, tenantKey: tenant.key, tenantNo: tenant.tenantNo, id: message.id, form: form,
@@ -148,10 +154,20 @@ struct MessageAcceptance {
             try CallAnswers(writer: writer, limits: limits, ids: ids, now: now)
                 .archived(archived, from: sender, to: caller.key, tenant: draft.tenant)
         }
-        if accounts == nil { try Expansion(writer: writer, limits: limits).begin(draft.key, draft.receivers) }
+        if accounts == nil { try expandLater(draft, archived) }
         return Acceptance(
             id: draft.message.id, serverTime: draft.serverTime, recipients: accounts?.count, isDuplicate: false,
-            ownSeq: ownSeq, unknown: draft.receivers.unknownNames.sorted())
+            ownSeq: ownSeq, unknown: draft.receivers.unknownNames.sorted(), isJob: draft.receivers.isJob)
+    }
+
+    /// What is too much for one transaction, as it was in this one.
+    private func expandLater(_ draft: Draft, _ archived: ArchivedMessage) throws {
+        switch draft.receivers {
+        case .account, .group, .audience:
+            try Expansion(writer: writer, limits: limits).begin(draft.key, draft.receivers)
+        case .tagged(let audience): try JobRows(writer: writer).begin(archived, audience)
+        case .everyone: try JobRows(writer: writer).beginBroadcast(archived)
+        }
     }
 
     /// Who gets the own entry. A message to oneself is one entry whatever `sync` says.
@@ -181,6 +197,7 @@ struct MessageAcceptance {
             for group in groups { found.formUnion(try members(of: group, limit: page)) }
             if let sender { found.remove(sender) }
             return found.sorted()
+        case .tagged, .everyone: return nil
         }
     }
 
@@ -213,7 +230,7 @@ struct MessageAcceptance {
         insert.bind(1, draft.key.rawValue)
         insert.bind(2, draft.tenant.key.rawValue)
         insert.bind(3, message.id)
-        insert.bind(4, Int64(archived.form.rawValue))
+        insert.bind(4, MessageRows.storedForm(archived.form))
         insert.bind(5, archived.from)
         insert.bind(6, archived.to)
         insert.bind(7, archived.target)
@@ -250,6 +267,17 @@ struct MessageAcceptance {
 
 extension AddressBook.Receivers {
     var unknownNames: Set<String> {
-        if case .audience(_, _, let unknown) = self { Set(unknown) } else { [] }
+        switch self {
+        case .audience(_, _, let unknown): Set(unknown)
+        case .tagged(let audience): Set(audience.unknown)
+        case .account, .group, .everyone: []
+        }
+    }
+
+    var isJob: Bool {
+        switch self {
+        case .tagged, .everyone: true
+        case .account, .group, .audience: false
+        }
     }
 }

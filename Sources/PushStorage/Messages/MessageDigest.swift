@@ -16,6 +16,9 @@ struct MessageDigest {
             audience = nil
             bytes = message.digest(
                 from: from, to: try book.canonicalName(name), target: try target.map(book.canonicalName))
+        case .audience(let names) where names.isEveryone:
+            audience = MessageRows.everyone
+            bytes = message.digest(from: from, to: MessageRows.everyone, target: nil)
         case .audience(let names):
             func canonical(_ name: String, as shown: String) throws -> String {
                 unknown.contains(shown) ? name : try book.canonicalName(name)
@@ -32,6 +35,7 @@ struct MessageDigest {
                 writer.array("groups") { writer in
                     for group in Set(names.groups).sorted() { writer.string(group) }
                 }
+                if let tags = names.tags { writer.object("tags") { tags.write(into: &$0) } }
             }
             let archived = String(decoding: text, as: UTF8.self)
             audience = archived

@@ -30,6 +30,11 @@ enum MessageRows {
         return form == .audience && to == everyone ? .broadcast : form
     }
 
+    /// In `form`: a broadcast is an audience to everyone.
+    static func storedForm(_ form: AddressForm) -> Int64 {
+        Int64((form == .broadcast ? .audience : form).rawValue)
+    }
+
     private static func json(_ data: Data?) -> RawJSON? { data.map { RawJSON(archived: [UInt8]($0)) } }
 
     static func message(

@@ -60,11 +60,8 @@ extension Storage: MessageArchive {
     public func expandNextPage() async throws -> Bool {
         // Asked often, and nearly always there is nothing: no transaction for that.
         let pending = try await file.read { db in
-            let row = try Row.fetchOne(
-                db, sql: "SELECT EXISTS (SELECT 1 FROM expansion), EXISTS (SELECT 1 FROM follow_up)")
-            let isExpanding: Bool? = row?[0]
-            let isFollowed: Bool? = row?[1]
-            return (expansions: isExpanding ?? false, followUps: isFollowed ?? false)
+            let isFollowed = try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM follow_up)")
+            return (expansions: try Expansion.isAnyWaiting(db), followUps: isFollowed ?? false)
         }
         var hasMore = false
         if pending.expansions {
@@ -116,6 +113,8 @@ extension Storage: MessageArchive {
                 }
                 if let account = sender.account { found.remove(account.key.rawValue) }
                 keys = found.sorted()
+            case .everyone: (form, to, keys) = (.broadcast, MessageRows.everyone, [])
+            case .tagged: throw GatewayError.invalid("/ephemeral", "A message to tags cannot be ephemeral.")
             }
             let ids = try db.cachedStatement(sql: "SELECT account_id FROM account WHERE key = ? AND deleted_at IS NULL")
             let accounts = try keys.compactMap { key in

@@ -15,4 +15,14 @@ enum Cursors {
             arguments: [device.rawValue])
         return PushCore.Cursor(seq: row?[0] ?? 0, broadcastSeq: row?[1] ?? 0)
     }
+
+    /// Whether the device has stored a message: by its broadcast cursor where it was broadcast, else by the entry at
+    /// `seq` of its inbox.
+    static func hasStored(
+        _ db: Database, device: DeviceKey, _ message: ArchivedMessage, seq: Int64
+    ) throws -> Bool {
+        let cursor = try cursor(db, of: device)
+        guard message.form == .broadcast else { return cursor.seq >= seq }
+        return try cursor.broadcastSeq >= JobWalk.seq(db, of: message.key)
+    }
 }

@@ -45,6 +45,8 @@ final class EntryLog: Sendable {
 
     private let state = Mutex(State())
     private let headsMax: Int
+    /// The other numbering that devices follow.
+    let broadcasts = BroadcastHeads()
 
     init(headsMax: Int) { self.headsMax = headsMax }
 

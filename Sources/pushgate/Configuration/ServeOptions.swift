@@ -51,6 +51,10 @@ struct ServeOptions: ParsableArguments {
     @Option(help: "Life of a device's credential in seconds. (default: 604800)")
     var credentialTtl: Int?
 
+    @Option(
+        help: "Devices of a broadcast, or accounts of a send to tags, that are looked at in a second. (default: 20000)")
+    var broadcastPace: Int?
+
     @Flag(help: "Allow webhooks and vendor endpoints on loopback and private addresses. For development.")
     var allowPrivateEndpoints = false
 
@@ -70,6 +74,9 @@ struct ServeOptions: ParsableArguments {
         for (name, text) in texts { if let text { values[[name]] = ConfigValue(.string(text), isSecret: false) } }
         if let credentialTtl {
             values[["credential-ttl"]] = ConfigValue(.string(String(credentialTtl)), isSecret: false)
+        }
+        if let broadcastPace {
+            values[["broadcast-pace"]] = ConfigValue(.string(String(broadcastPace)), isSecret: false)
         }
         if allowPrivateEndpoints { values[["allow-private-endpoints"]] = ConfigValue(.string("true"), isSecret: false) }
         return values

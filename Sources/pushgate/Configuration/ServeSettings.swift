@@ -45,7 +45,8 @@ struct ServeSettings: Sendable {
     /// As they are called in the config file; flags and environment variables are derived from them.
     static let names: Set<String> = [
         "data-dir", "http", "mqtt", "mqtt-ws", "broker", "mqtt-url", "tls-cert", "tls-key", "ca-file", "store",
-        "public-url", "mqtt-public", "mqtt-ws-public", "credential-ttl", "allow-private-endpoints", "log-level",
+        "public-url", "mqtt-public", "mqtt-ws-public", "credential-ttl", "broadcast-pace", "allow-private-endpoints",
+        "log-level",
         "admin-token",
     ]
 
@@ -60,6 +61,8 @@ struct ServeSettings: Sendable {
     let mqttPublic: HostPort?
     let mqttWebSocketPublic: HostPort?
     let credentialSeconds: Int64
+    /// Devices of broadcasts, or accounts of sends to tags, a second; nil = the gateway's own pace.
+    let broadcastPace: Int?
     /// How long after the broker's snapshot devices may still come back before they count as away. Not a flag: only
     /// tests have a reason to change it (`PUSHGATE_PRESENCE_DOUBT_SECONDS`).
     let presenceDoubt: Duration
@@ -114,6 +117,12 @@ struct ServeSettings: Sendable {
             throw ValidationError("credential-ttl: expected 60 to 31536000 seconds, got \(ttl).")
         }
         credentialSeconds = seconds
+        broadcastPace = try config.string(forKey: "broadcast-pace").map { text in
+            guard let pace = Int(text), (1...1_000_000).contains(pace) else {
+                throw ValidationError("broadcast-pace: expected 1 to 1000000 a second, got \(text).")
+            }
+            return pace
+        }
         let allows = config.string(forKey: "allow-private-endpoints", default: "false")
         switch allows.lowercased() {
         case "true", "yes", "on", "1": allowsPrivateEndpoints = true

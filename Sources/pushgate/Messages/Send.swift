@@ -9,6 +9,8 @@ struct Send: AsyncParsableCommand {
         discussion: """
             pushgate send --tenant acme --to user:ann --text 'Hello'
             pushgate send --tenant acme --group team --from user:bob --text 'Hello all'
+            pushgate send --tenant acme --tag blue --tag green --text 'Hello, some of you'
+            pushgate send --tenant acme --all --text 'Hello, everybody'
             echo '{"to": "user:ann", "type": "TEXT", "content": {"text": "Hi"}}' | pushgate send --tenant acme -
             """)
 
@@ -23,8 +25,8 @@ struct Send: AsyncParsableCommand {
     var target: String?
     @Option(help: "An account or user:USERID to send for. (default: the app itself)")
     var from: String?
-    @Option(help: "Everybody with this tag.")
-    var tag: String?
+    @Option(help: "Everybody with this tag; repeat it for everybody with any of several.")
+    var tag: [String] = []
     @Flag(help: "Everybody.")
     var all = false
     @Option(help: "The text of a text message.")
@@ -40,7 +42,7 @@ struct Send: AsyncParsableCommand {
         if let input, input != "-" { throw ValidationError("The only argument is -, for JSON on standard input.") }
         guard input == nil else { return }
         guard text != nil else { throw ValidationError("Give --text, or - for JSON on standard input.") }
-        let targets = [to != nil, group != nil, tag != nil, all].filter(\.self).count
+        let targets = [to != nil, group != nil, !tag.isEmpty, all].filter(\.self).count
         guard targets == 1 else { throw ValidationError("Give exactly one of --to, --group, --tag and --all.") }
     }
 
@@ -48,6 +50,10 @@ struct Send: AsyncParsableCommand {
         try await reportingFaults {
             let answer = try await sender.api(gateway).call(.post, ["v1", "messages"], body: message()).json()
             guard !gateway.json else { return print(answer) }
+            guard tag.isEmpty, !all else {
+                return print(
+                    "\(answer["id"]?.string ?? "") archived, going out: GET /v1/broadcasts/{id} tells how far it is")
+            }
             let recipients = answer["recipients"]?.integer.map { "\($0) receiving account\($0 == 1 ? "" : "s")" }
             print("\(answer["id"]?.string ?? "") archived, \(recipients ?? "being expanded")")
             if answer["duplicate"]?.bool == true { print("It was there already; nothing was sent again.") }
@@ -64,7 +70,7 @@ struct Send: AsyncParsableCommand {
             }
         }
         var audience: JSONValue?
-        if let tag { audience = ["tags": ["any": [.string(tag)]]] }
+        if !tag.isEmpty { audience = ["tags": ["any": .array(tag.map { .string($0) })]] }
         if all { audience = ["all": true] }
         return .object([
             "id": id.map { .string($0) }, "from": from.map { .string($0) }, "to": (to ?? group).map { .string($0) },

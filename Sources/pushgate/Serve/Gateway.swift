@@ -32,6 +32,7 @@ struct Gateway: Sendable {
         var limits = Limits()
         limits.credentialSeconds = settings.credentialSeconds
         limits.presenceDoubt = settings.presenceDoubt
+        limits.jobDevicesPerSecond = settings.broadcastPace ?? limits.jobDevicesPerSecond
         let master = try directory.masterKey(create: true)
         let signer = try directory.deviceSigner()
 
@@ -86,6 +87,16 @@ struct Gateway: Sendable {
             store: storage, devices: storage, feed: storage.feed, presence: presence, progress: progress,
             limits: limits, clock: clock, logger: logger, jobsMade: { pushQueue.wake() })
         let expander = Expander(archive: storage, logger: logger)
+        let walker = JobWalker(
+            store: storage, presence: presence, limits: limits, clock: clock, logger: logger,
+            pushesMade: { pushQueue.wake() })
+        let broadcastPublisher = BroadcastPublisher(
+            store: storage, publisher: downlink, limits: limits, clock: clock, logger: logger,
+            published: { walker.wake() })
+        let sendsToMany: @Sendable () -> Void = {
+            expander.wake()
+            walker.wake()
+        }
         let seen = SeenDevices(devices: storage, logger: logger)
         let presenceLine = try PresenceConnection(
             connection, presence: presence, devices: storage, loop: requestLoop, limits: limits, clock: clock,
@@ -106,14 +117,14 @@ struct Gateway: Sendable {
         }
         let messaging = Messaging(
             archive: storage, devices: storage, delivery: storage, publisher: downlink, receipts: receipts,
-            expansionWaiting: { expander.wake() }, ids: ids, limits: limits, clock: clock)
+            expansionWaiting: sendsToMany, ids: ids, limits: limits, clock: clock)
         let conversations = Conversations(store: storage, changes: deviceChanges, limits: limits, clock: clock)
         let changes = MessageChanges(
             store: storage, changes: deviceChanges, limits: limits, changed: { expander.wake() })
         let retention = Retention(store: storage, limits: limits, logger: logger)
         let imports = Imports(store: storage, ids: ids, limits: limits, clock: clock)
         let tags = Tags(store: storage, limits: limits, clock: clock)
-        let broadcasts = Broadcasts(store: storage, changed: { expander.wake() }, clock: clock)
+        let broadcasts = Broadcasts(store: storage, changed: sendsToMany, clock: clock)
         let rates = RateLimits(limits: limits)
         let eraser = AccountEraser(store: storage, logger: logger)
         let uplink = try UplinkConnection(
@@ -181,6 +192,8 @@ struct Gateway: Sendable {
             },
             Worker("expander") { await expander.run() },
             Worker("retention") { await retention.run() },
+            Worker("sends to many") { await walker.run() },
+            Worker("broadcast publisher") { await broadcastPublisher.run() },
             Worker("fallback planner") { await planner.run() },
             Worker("dispatcher") { await dispatcher.run() },
             Worker("uplink", { await uplink.run() }, stop: { await uplink.stop() }),

@@ -30,7 +30,8 @@ extension GatewayStories {
                 #expect(try await ids(api.history(with: ann.account, cursor: cursor)) == ids(rest))
                 let all = try await api.history(order: "asc")
                 #expect(ids(all) == ["m-1", "m-2", "m-3", "m-4", "m-5", "g-1", "m-6"])
-                #expect(try await api.sync(after: 0).items.map(\.json) == all["items"]?.array)
+                let messages = try await api.sync(after: 0).items.filter { $0.type.rawValue < 256 }
+                #expect(messages.map(\.json) == all["items"]?.array)
                 let byApp = try await story.app.history(with: "user:ann", account: "user:bob", order: "asc")
                 #expect(ids(byApp) == ["m-1", "m-2", "m-3", "m-4", "m-5", "m-6"])
 

@@ -85,6 +85,7 @@ import Testing
             _ settings: RawJSON?, tenant: TenantKey, app: AppKey?, vendor: Vendor, at now: Milliseconds
         ) async throws {}
         func trace(of message: ArchivedMessage) async throws -> [DeviceTrace] { [] }
+        func skippedCounts(of message: MessageKey) async throws -> [String: Int] { [:] }
     }
 
     private struct Road {

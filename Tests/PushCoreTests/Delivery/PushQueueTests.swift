@@ -97,6 +97,7 @@ import Testing
             _ settings: RawJSON?, tenant: TenantKey, app: AppKey?, vendor: Vendor, at now: Milliseconds
         ) async throws {}
         func trace(of message: ArchivedMessage) async throws -> [DeviceTrace] { [] }
+        func skippedCounts(of message: MessageKey) async throws -> [String: Int] { [:] }
 
         // What it asks of the vendor.
         func validate(_ settings: RawJSON, for vendor: Vendor) throws(GatewayError) -> RawJSON { settings }

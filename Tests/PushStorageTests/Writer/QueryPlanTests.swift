@@ -31,6 +31,18 @@ import Testing
         SELECT 1 FROM message m JOIN imported i ON i.account = 2 AND i.server_time = m.server_time AND i.message = m.key
         WHERE m.key = 1 AND m.is_imported = 1
         """,
+        "SELECT max(seq) FROM broadcast WHERE tenant = 1",
+        "SELECT min(seq) FROM broadcast WHERE message = 1",
+        "SELECT count(*) FROM broadcast_cursor WHERE tenant = 1 AND seq >= 5 AND device <= 9",
+        "SELECT key FROM device WHERE tenant = 1 AND status = 'active' AND key > 1 AND key <= 9 ORDER BY key LIMIT 5",
+        "SELECT key FROM account WHERE tenant = 1 AND key > 1 AND key <= 9 ORDER BY key LIMIT 5",
+        "SELECT message FROM job WHERE phase < 2 AND state <> 'paused' AND not_before <= 1 ORDER BY not_before LIMIT 5",
+        "SELECT key FROM push WHERE message = 1 AND device > 1 ORDER BY device LIMIT 5",
+        "SELECT DISTINCT account FROM tag_member WHERE tag = 1 AND account > 1 AND joined_version <= 1 ORDER BY account LIMIT 5",
+        """
+        UPDATE push SET state = 'skipped', reason = 'read' WHERE device = 1 AND state = 'waiting' AND seq = 0
+        AND EXISTS (SELECT 1 FROM broadcast b WHERE b.message = push.message AND b.tenant = 1 AND b.seq <= 1)
+        """,
         "SELECT at FROM dispatch_time WHERE position >= 1 ORDER BY position LIMIT 1",
         "SELECT key FROM tag WHERE tenant = 1 AND name > 'a' ORDER BY name LIMIT 5",
         "SELECT tag FROM tag_member WHERE account = 1 AND left_version IS NULL",

@@ -65,6 +65,16 @@ public final class MemoryArchive: MessageArchive, ReceiptStore {
     public func hasEntry(of message: MessageKey, account: AccountKey) async throws -> Bool { false }
     public func expandNextPage() async throws -> Bool { false }
 
+    /// One text on the channel.
+    public func broadcasts(of tenant: TenantKey, after seq: Int64, limit: Int) async throws -> BroadcastPage {
+        guard limit > 0, seq < 1 else { return BroadcastPage(items: [], head: 1) }
+        let message = ArchivedMessage(
+            key: MessageKey(rawValue: 2), tenantKey: tenant, tenantNo: "acme", id: "b-1", form: .broadcast,
+            from: "app_1", to: "*", target: nil, type: .text, content: .emptyObject, timestamp: 1, isBackground: false,
+            serverTime: 1000, revision: 0, timeToLiveSeconds: nil, state: .live, push: .standard)
+        return BroadcastPage(items: [BroadcastEntry(seq: 1, revision: 0, message: message)], head: 1)
+    }
+
     public func receivers(of message: Message, from principal: Principal) async throws -> EphemeralDelivery {
         throw GatewayError(.recipientNotFound, "There is no such recipient.")
     }

@@ -1,7 +1,7 @@
 import PushCore
 
 /// Stands where a door needs an operation that the test does not ask for.
-public struct NoOperations: MessageChangeStore, BroadcastStore {
+public struct NoOperations: MessageChangeStore {
     public init() {}
 
     private static let unknown = GatewayError(.notFound, "There is no such message.")

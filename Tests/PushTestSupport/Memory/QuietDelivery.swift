@@ -44,6 +44,7 @@ public final class QuietDeliveryStore: DeliveryStore {
     }
 
     public func trace(of message: ArchivedMessage) async throws -> [DeviceTrace] { [] }
+    public func skippedCounts(of message: MessageKey) async throws -> [String: Int] { [:] }
 }
 
 /// Vendors whose settings are any object; `topic` is what is public of them. No push can be sent.
