@@ -112,6 +112,9 @@ public protocol MessageArchive: Sendable {
     /// Whether the account has an entry of the message, or the message in its imported history.
     func hasEntry(of message: MessageKey, account: AccountKey) async throws -> Bool
 
+    /// Whether the account burned its own copy of a message that others still have.
+    func hasBurned(_ message: ArchivedMessage, account: AccountKey) async throws -> Bool
+
     /// Expands the next page of accounts of an accepted message. False when nothing is left to expand. Sends to tags are
     /// expanded by their jobs.
     func expandNextPage() async throws -> Bool

@@ -185,6 +185,7 @@ public struct Messaging: Sendable {
         guard let message = try await archive.message(naming: id, tenant: principal.tenant.key) else { throw unknown }
         var trace: [DeviceTrace]?
         var skipped: [String: Int] = [:]
+        var isBurned = false
         switch principal {
         case .app:
             _ = try principal.app(with: .messagesRead)
@@ -196,9 +197,10 @@ public struct Messaging: Sendable {
             guard isReader ? true : try await archive.hasEntry(of: message.key, account: device.account.key) else {
                 throw unknown
             }
+            isBurned = try await archive.hasBurned(message, account: device.account.key)
         }
         return .object { writer in
-            writer.member("message", Self.original(message))
+            writer.member("message", Self.original(message, isBurned: isBurned))
             guard let trace else { return }
             writer.member("aliases", MessageAliases(of: message).json)
             writer.array("trace") { writer in for device in trace { device.write(into: &writer) } }
@@ -207,7 +209,9 @@ public struct Messaging: Sendable {
     }
 
     /// The original as its sender wrote it, in the contract's key order.
-    private static func original(_ message: ArchivedMessage) -> RawJSON {
+    ///
+    /// - Parameter isBurned: the reader burned its own copy; others may still have theirs.
+    private static func original(_ message: ArchivedMessage, isBurned: Bool) -> RawJSON {
         .object { writer in
             writer.member("id", message.id)
             writer.member("from", message.from)
@@ -215,14 +219,18 @@ public struct Messaging: Sendable {
             writer.member("target", ifPresent: message.target)
             writer.member("tenantNo", message.tenantNo)
             writer.member("type", message.type.rawValue)
-            if let content = message.content { writer.member("content", content) } else { writer.null("content") }
+            if let content = message.content, !isBurned {
+                writer.member("content", content)
+            } else {
+                writer.null("content")
+            }
             writer.member("timestamp", message.timestamp)
             writer.member("isBackground", message.isBackground)
             writer.member("serverTime", message.serverTime)
             writer.member("revision", message.revision)
             writer.member("ttl", ifPresent: message.timeToLiveSeconds)
             if message.state == .revoked { writer.member("revoked", true) }
-            if message.state == .burned { writer.member("burned", true) }
+            if message.state == .burned || (isBurned && message.state == .live) { writer.member("burned", true) }
         }
     }
 }

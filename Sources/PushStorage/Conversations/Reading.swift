@@ -39,7 +39,10 @@ struct Reading {
         case .device: actor = .init(name: account.id, account: account.key)
         case .app(let identity): actor = .init(name: identity.app.appID, app: identity.app.key)
         }
-        try events.archive(.conversationRead(peer: peer.id, seq: seq), by: actor, to: [account.key.rawValue])
+        var group: (key: GroupKey, id: String)?
+        if case .group(let key) = peer.peer.name { group = (key, peer.id) }
+        try events.archive(
+            .conversationRead(peer: peer.id, seq: seq), by: actor, in: group, to: [account.key.rawValue])
     }
 
     /// Tells the other person of the newest message that was read now and had been written to this account alone.

@@ -56,6 +56,10 @@ extension Storage: MessageArchive {
         }
     }
 
+    public func hasBurned(_ message: ArchivedMessage, account: AccountKey) async throws -> Bool {
+        try await file.read { try MessageRows.isBurned($0, message, by: account) }
+    }
+
     /// A page of the oldest audience, and one of what follows messages that are expanded. True when there may be more.
     public func expandNextPage() async throws -> Bool {
         // Asked often, and nearly always there is nothing: no transaction for that.

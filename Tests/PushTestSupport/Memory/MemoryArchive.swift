@@ -63,6 +63,7 @@ public final class MemoryArchive: MessageArchive, ReceiptStore {
     }
 
     public func hasEntry(of message: MessageKey, account: AccountKey) async throws -> Bool { false }
+    public func hasBurned(_ message: ArchivedMessage, account: AccountKey) async throws -> Bool { false }
     public func expandNextPage() async throws -> Bool { false }
 
     /// One text on the channel.
