@@ -123,7 +123,14 @@ import Testing
         #expect(try await store.storage.subject(of: mine)?.isAcknowledged == false)
         _ = try await store.storage.acknowledge(device, seq: nil, broadcastSeq: 1)
         #expect(try await crowd.pushes() == ["waiting": 1, "skipped/acknowledged": 1])
-        #expect(try await store.storage.subject(of: mine)?.isAcknowledged == true)
+        // Taken back while it was claimed: it does not go out.
+        #expect(try await store.storage.subject(of: mine) == nil)
+        let message = try #require(try await store.storage.message(id: "b1", tenant: store.tenant.key))
+        let other = try await crowd.identity("u1").key
+        let stored = try await store.storage.file.read { db in
+            try [device.key, other].map { try Cursors.hasStored(db, device: $0, message, seq: 0) }
+        }
+        #expect(stored == [true, false])
     }
 
     // MARK: The walk
