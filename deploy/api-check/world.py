@@ -33,10 +33,6 @@ class Gateway:
         except OSError:
             return 0
 
-    def headers(self, method, path):
-        with self._open(method, path) as answer:
-            return answer.headers
-
     def text(self, path):
         with self._open("GET", path) as answer:
             return answer.read().decode()
