@@ -21,7 +21,6 @@ CHECKS = [
     "content_type_conformance",
     "response_headers_conformance",
     "response_schema_conformance",
-    "allow_header_conformance",
     "no_undocumented_members",
     "negative_data_rejection",
 ]
