@@ -8,13 +8,13 @@ import PushSimulators
 struct DemoStory {
     private static let tenant = "demo"
 
-    private let stage: DemoStage
+    let stage: DemoStage
     private let app: GatewayAPI.NewApp
-    private let appAPI: GatewayAPI
-    private let devices: SimulatedDevices
-    private let ann: SimulatedDevice
-    private let bob: SimulatedDevice
-    private let cleo: SimulatedDevice
+    let appAPI: GatewayAPI
+    let devices: SimulatedDevices
+    let ann: SimulatedDevice
+    let bob: SimulatedDevice
+    let cleo: SimulatedDevice
     /// Makes the ids of each run its own: the data directory may be an old one.
     private let run = String(UInt32.random(in: .min ... .max), radix: 36)
 
@@ -75,9 +75,13 @@ struct DemoStory {
         try await killBroker()
         try await seeThePush()
         try await switchOn()
+        try await read()
+        try await edit()
+        try await revoke()
+        try await tellEverybody()
     }
 
-    private func id(_ name: String) -> String { "\(name)-\(run)" }
+    func id(_ name: String) -> String { "\(name)-\(run)" }
 
     private func sendToTheOffline() async throws {
         say("\n1. A message for cleo, whose phone is off")
@@ -201,7 +205,7 @@ struct DemoStory {
 
     func printTraces() async throws {
         say("\nWhat became of each message (pushgate trace):")
-        for name in ["offline", "single", "group", "silent", "outage1", "outage2", "outage3"] {
+        for name in ["offline", "single", "group", "silent", "outage1", "outage2", "outage3", "regret"] {
             let answer = try await expecting("the trace of \(id(name))", within: .seconds(30)) { () -> JSONValue? in
                 let answer = try await appAPI.message(id(name))
                 let open = answer["trace"]?.array?.contains { $0["outcome"]?.string == "waiting" } ?? true
@@ -252,13 +256,13 @@ struct DemoStory {
     // MARK: Looking
 
     @discardableResult
-    private func expecting<Answer: Sendable>(
+    func expecting<Answer: Sendable>(
         _ what: String, within limit: Duration, _ look: () async throws -> Answer?
     ) async throws -> Answer {
         try await stage.waitFor(what, within: limit, look)
     }
 
-    private func receive(_ messageID: String, at device: SimulatedDevice) async throws -> Entry {
+    func receive(_ messageID: String, at device: SimulatedDevice) async throws -> Entry {
         do {
             return try await devices.waitForEntry(within: .seconds(30)) { arrival in
                 arrival.device == device.index && arrival.entry.id == messageID
