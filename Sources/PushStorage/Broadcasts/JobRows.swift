@@ -120,6 +120,16 @@ struct JobRows {
         }
     }
 
+    /// A revoked send to tags is over: nobody else gets a copy, and those who have one are told at once, also where the
+    /// job was paused. The job of a broadcast goes on, and counts why its devices were not pushed.
+    func endTags(_ message: MessageKey, at now: Milliseconds) throws {
+        let isOpen = try Bool.fetchOne(
+            db.cachedStatement(
+                sql: "SELECT kind = 'tags' AND state IN ('running', 'paused') FROM job WHERE message = ?"),
+            arguments: [message.rawValue])
+        if isOpen ?? false { try cancel(message, at: now) }
+    }
+
     /// The walk starts anew to take the waiting pushes back (``takeBack(_:after:limit:at:)``).
     private func cancel(_ message: MessageKey, at now: Milliseconds) throws {
         try db.execute(

@@ -55,6 +55,7 @@ struct MessageChange {
         }
         let at = writer.serverTime(now)
         try erasure.erase(message, as: .revoked, at: at)
+        try JobRows(writer: writer).endTags(message.key, at: at)
         guard let erased = try reread(message) else { throw Self.unknown }
         let actor = Self.actor(principal)
         let event = try EventArchive(writer: writer, ids: ids, tenant: principal.tenant, now: now).insert(

@@ -141,4 +141,21 @@ import Testing
         #expect(job.state == .cancelled && job.published == 4 && job.audience == 4)
         #expect(try await crowd.store.send("t", #","audience":{"tags":{"any":["blue","green"]}}"#).recipients == 4)
     }
+
+    @Test func `a paused one that is revoked is over, and who has it is told at once`() async throws {
+        var limits = Limits()
+        limits.expansionPageAccounts = 2
+        let crowd = try await Self.crowd(limits)
+        _ = try await send(crowd, "t", #"{"tags":{"any":["blue","green"]}}"#)
+        try await crowd.step()
+        try await crowd.change(.pause, "t")
+        _ = try await crowd.storage.revoke("t", by: crowd.store.appPrincipal)
+        while try await crowd.storage.expandNextPage() {}
+        try await crowd.walk()
+        #expect(try await receivers(crowd, "t") == ["u0", "u1"])
+        #expect(
+            try await crowd.count("SELECT count(*) FROM entry e JOIN message m ON m.key = e.message WHERE m.type = 257")
+                == 2)
+        #expect(try await crowd.job("t")?.state == .cancelled)
+    }
 }
