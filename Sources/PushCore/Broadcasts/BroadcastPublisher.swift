@@ -8,7 +8,14 @@ public final class BroadcastPublisher: Sendable {
     private struct Progress {
         var outstanding = 0
         var taken: [UnpublishedBroadcast] = []
-        var areAnyLost = false
+        var lost: [UnpublishedBroadcast] = []
+
+        /// What the broker has of each channel, up to the first that it did not get: the order is kept.
+        var settled: [UnpublishedBroadcast] {
+            taken.filter { done in
+                !lost.contains { $0.tenant == done.tenant && $0.entry.seq < done.entry.seq }
+            }
+        }
     }
 
     private let store: any BroadcastStore
@@ -52,7 +59,8 @@ public final class BroadcastPublisher: Sendable {
     private func publishNext() async throws -> Bool {
         let waiting = try await store.unpublishedBroadcasts(limit: limits.broadcastsOutstandingMax)
         guard !waiting.isEmpty else { return false }
-        for broadcast in waiting { await publish(broadcast) }
+        // What could not be handed over is read again before the next try: it may have been revoked or edited by then.
+        let areAllHandedOver = waiting.allSatisfy { publish($0) }
         var isCut = Task.isCancelled
         while progress.withLock({ $0.outstanding > 0 }), !isCut {
             // The broker is slow or away. The channel on disk is the queue: nothing else goes out before.
@@ -60,17 +68,18 @@ public final class BroadcastPublisher: Sendable {
             isCut = Task.isCancelled
         }
         let (taken, areAnyLost) = progress.withLock { progress in
-            defer { (progress.taken, progress.areAnyLost) = ([], false) }
-            return (progress.taken, progress.areAnyLost)
+            defer { (progress.taken, progress.lost) = ([], []) }
+            return (progress.settled, !progress.lost.isEmpty)
         }
         if !taken.isEmpty {
             try await store.published(taken, at: clock.now)
             published()
         }
-        return !areAnyLost && !isCut
+        return areAllHandedOver && !areAnyLost && !isCut
     }
 
-    private func publish(_ broadcast: UnpublishedBroadcast) async {
+    /// Hands one to the broker's connection. False when that takes nothing now.
+    private func publish(_ broadcast: UnpublishedBroadcast) -> Bool {
         let message = broadcast.entry.message
         let now = clock.now
         let payload = broadcast.entry.payload(now: now)
@@ -79,15 +88,12 @@ public final class BroadcastPublisher: Sendable {
             end > now ? UInt32(clamping: max(1, (end - now) / 1000)) : nil
         }
         progress.withLock { $0.outstanding += 1 }
-        while !Task.isCancelled {
-            let isTaken = publisher.publish(
-                topic: Topics.broadcast(tenantNo: message.tenantNo), payload: payload, expirySeconds: expiry,
-                account: Self.channelKey(of: broadcast.tenant)
-            ) { [self] outcome in settle(broadcast, outcome) }
-            if isTaken { return }
-            await signal.wait(atMost: .milliseconds(200))
-        }
-        progress.withLock { $0.outstanding -= 1 }
+        let isTaken = publisher.publish(
+            topic: Topics.broadcast(tenantNo: message.tenantNo), payload: payload, expirySeconds: expiry,
+            account: Self.channelKey(of: broadcast.tenant)
+        ) { [self] outcome in settle(broadcast, outcome) }
+        if !isTaken { progress.withLock { $0.outstanding -= 1 } }
+        return isTaken
     }
 
     /// A channel always takes the same connection, as an account does, so that it keeps its order.
@@ -102,7 +108,7 @@ public final class BroadcastPublisher: Sendable {
         progress.withLock { progress in
             progress.outstanding -= 1
             // Not handed over: it stays on the channel and is published again.
-            if outcome == .lost { progress.areAnyLost = true } else { progress.taken.append(broadcast) }
+            if outcome == .lost { progress.lost.append(broadcast) } else { progress.taken.append(broadcast) }
         }
         signal.wake()
     }

@@ -48,14 +48,22 @@ public final class JobWalker: Sendable {
     /// One page of each due job. False when there was none.
     private func walkDueJobs(_ pace: inout Pace) async throws -> Bool {
         let due = try await store.dueJobs(at: clock.now, limit: Self.jobsAtOnceMax)
+        var hasMoved = false
         for job in due where !Task.isCancelled {
-            let step = try await store.advanceJob(job, at: clock.now, startedAt: startedAt) { [presence] in
-                presence.isConnected($0)
+            do {
+                let step = try await store.advanceJob(job, at: clock.now, startedAt: startedAt) { [presence] in
+                    presence.isConnected($0)
+                }
+                hasMoved = true
+                if step.hasPushes { pushesMade() }
+                await pace.wait(for: step.walked)
+            } catch {
+                // Only this one waits for the next round.
+                logger.warning(
+                    "a send to many was put off", metadata: ["job": "\(job.rawValue)", "error": "\(error)"])
             }
-            if step.hasPushes { pushesMade() }
-            await pace.wait(for: step.walked)
         }
-        return !due.isEmpty
+        return hasMoved
     }
 }
 

@@ -27,7 +27,7 @@ public struct MessageChanges: Sendable {
     /// by the tenant's retention or with a deleted account, and what a send throws for content that is not valid.
     public func update(_ id: String, _ body: RawJSON, as principal: Principal) async throws -> RawJSON {
         if case .app = principal { _ = try principal.app(with: .messagesSend) }
-        let edit = try MessageEdit(parsing: body, limits: limits)
+        let edit = try MessageEdit(parsing: body, limits: limits.effective(for: principal.tenant))
         let revision = try await store.update(id, to: edit, by: principal)
         await settle(isFollowed: revision.isFollowed)
         return .object { writer in

@@ -36,7 +36,8 @@ public struct Imports: Sendable {
         let app = try principal.app(with: .messagesSend)
         var reader = try BodyReader(parsing: body)
         let dryRun = reader.bool("dryRun") ?? false
-        let bodies = try MessageList.read(from: &reader, limits: limits.effective(for: principal.tenant))
+        let limits = limits.effective(for: principal.tenant)
+        let bodies = try MessageList.read(from: &reader, limits: limits)
         let parsed = bodies.map { body -> Result<Message, GatewayError> in
             do throws(GatewayError) {
                 return .success(

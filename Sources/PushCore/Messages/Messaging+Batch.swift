@@ -21,7 +21,7 @@ extension Messaging {
             case .failure(let error):
                 results.append(.init(id: body.object?["id"]?.string, outcome: .failure(error)))
             case .success(let message) where message.isEphemeral:
-                results.append(.init(id: message.id, outcome: try await ephemeralOutcome(message, as: principal)))
+                results.append(.init(id: message.id, outcome: await ephemeralOutcome(message, as: principal)))
             case .success(let message):
                 let missing = GatewayError(.internalError, "The gateway failed; send the message again.")
                 results.append(.init(id: message.id, outcome: acceptances.popFirst() ?? .failure(missing)))
@@ -32,11 +32,14 @@ extension Messaging {
 
     private func ephemeralOutcome(
         _ message: Message, as principal: Principal
-    ) async throws -> Result<Acceptance, GatewayError> {
+    ) async -> Result<Acceptance, GatewayError> {
         do {
             return .success(try await sendEphemeral(message, as: principal))
         } catch let error as GatewayError {
             return .failure(error)
+        } catch {
+            // The others are archived: the batch has an answer whatever becomes of this one.
+            return .failure(GatewayError(.internalError, "The gateway failed; send the message again."))
         }
     }
 }

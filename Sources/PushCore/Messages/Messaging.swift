@@ -186,6 +186,7 @@ public struct Messaging: Sendable {
         var trace: [DeviceTrace]?
         var skipped: [String: Int] = [:]
         var isBurned = false
+        var reader: AccountRef?
         switch principal {
         case .app:
             _ = try principal.app(with: .messagesRead)
@@ -197,10 +198,12 @@ public struct Messaging: Sendable {
             guard isReader ? true : try await archive.hasEntry(of: message.key, account: device.account.key) else {
                 throw unknown
             }
+            reader = device.account
             isBurned = try await archive.hasBurned(message, account: device.account.key)
         }
+        let now = clock.now
         return .object { writer in
-            writer.member("message", Self.original(message, isBurned: isBurned))
+            writer.member("message", Self.original(message, for: reader, isBurned: isBurned, now: now))
             guard let trace else { return }
             writer.member("aliases", MessageAliases(of: message).json)
             writer.array("trace") { writer in for device in trace { device.write(into: &writer) } }
@@ -210,16 +213,24 @@ public struct Messaging: Sendable {
 
     /// The original as its sender wrote it, in the contract's key order.
     ///
-    /// - Parameter isBurned: the reader burned its own copy; others may still have theirs.
-    private static func original(_ message: ArchivedMessage, isBurned: Bool) -> RawJSON {
-        .object { writer in
+    /// - Parameters:
+    ///   - reader: an account that asks; nil for an app, which also sees what has outlived its `ttl`.
+    ///   - isBurned: the reader burned its own copy; others may still have theirs.
+    private static func original(
+        _ message: ArchivedMessage, for reader: AccountRef?, isBurned: Bool, now: Milliseconds
+    ) -> RawJSON {
+        let reason = message.reasonForNoContent(
+            revision: nil, isBurned: isBurned, now: reader == nil ? message.serverTime : now)
+        return .object { writer in
             writer.member("id", message.id)
             writer.member("from", message.from)
-            writer.member("to", message.to)
+            // Who else is in an audience is nothing to its receivers.
+            let isReceiver = message.form == .audience && reader.map { $0.id != message.from } ?? false
+            writer.member("to", isReceiver ? reader?.id ?? message.to : message.to)
             writer.member("target", ifPresent: message.target)
             writer.member("tenantNo", message.tenantNo)
             writer.member("type", message.type.rawValue)
-            if let content = message.content, !isBurned {
+            if let content = message.content, reason == nil {
                 writer.member("content", content)
             } else {
                 writer.null("content")
@@ -229,8 +240,7 @@ public struct Messaging: Sendable {
             writer.member("serverTime", message.serverTime)
             writer.member("revision", message.revision)
             writer.member("ttl", ifPresent: message.timeToLiveSeconds)
-            if message.state == .revoked { writer.member("revoked", true) }
-            if message.state == .burned || (isBurned && message.state == .live) { writer.member("burned", true) }
+            if let reason { writer.member(reason.rawValue, true) }
         }
     }
 }

@@ -8,6 +8,7 @@ import PushCore
 /// expansion or an earlier follow-up of the same message is still under way.
 struct FollowUps {
     let writer: Writer
+    let feed: EntryFeed
     let limits: Limits
     let now: Milliseconds
 
@@ -79,8 +80,19 @@ struct FollowUps {
         }
         let entries = try writer.append(message.key, revision: revision, copies)
         writer.announce(message, entries)
-        if !isRevision { try record(message.key, entries) }
+        if !isRevision {
+            try record(message.key, entries)
+        } else if try isBurnedByAny(source) {
+            // Who burned its copy gets no content of a later revision either: delivery has to ask whose that is.
+            writer.afterCommit { [feed, log = writer.log] in feed.changed(message.key, through: log.last) }
+        }
         try PushReplacements(writer: writer, now: now).follow(entries, of: source)
+    }
+
+    private func isBurnedByAny(_ message: ArchivedMessage) throws -> Bool {
+        try Bool.fetchOne(
+            db.cachedStatement(sql: "SELECT burned_count > 0 FROM message WHERE key = ?"),
+            arguments: [message.key.rawValue]) ?? false
     }
 
     /// Where the entries of an event are, as the pages of an expansion do; a revision's are found by its message's.

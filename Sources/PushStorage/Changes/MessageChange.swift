@@ -11,7 +11,7 @@ struct MessageChange {
 
     private var db: Database { writer.db }
     private var erasure: ContentErasure { ContentErasure(writer: writer, feed: feed) }
-    private var followUps: FollowUps { FollowUps(writer: writer, limits: limits, now: now) }
+    private var followUps: FollowUps { FollowUps(writer: writer, feed: feed, limits: limits, now: now) }
 
     private static let unknown = GatewayError(.notFound, "There is no such message.")
 

@@ -20,6 +20,11 @@ enum PeerNames {
 
     /// Whom a name of the tenant stands for.
     static func peer(_ db: Database, named name: String, tenant: TenantKey) throws -> NamedPeer? {
+        if name.hasPrefix("acct_") {
+            // What was written with somebody outlives their account.
+            guard let row = try AccountRows.findEver(db, id: name), row.tenant == tenant else { return nil }
+            return NamedPeer(peer: .account(row.ref.key), id: name)
+        }
         if AddressBook.isAccountName(name) {
             return try AddressBook(db: db, tenant: tenant, cache: nil).account(named: name).map {
                 NamedPeer(peer: .account($0.key), id: $0.id)

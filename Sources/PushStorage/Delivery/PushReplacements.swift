@@ -60,9 +60,10 @@ struct PushReplacements {
         let account: Int64 = row[2]
         guard let device = try shown(message.key, of: AccountKey(rawValue: account)).first(where: { $0 == row[1] })
         else { return }
-        // The head: that of the entry is not known here, and whoever has the head has the entry.
+        // The head: that of the entry is not known here, and whoever has the head has the entry. A broadcast has none.
         try queue(
-            message, device, seq: try writer.head(of: account), lanes: Lanes(db, tenant: message.tenantKey))
+            message, device, seq: message.form == .broadcast ? 0 : try writer.head(of: account),
+            lanes: Lanes(db, tenant: message.tenantKey))
     }
 
     // MARK: Turns

@@ -117,7 +117,11 @@ struct AccountErasure {
         guard let through else {
             // Audiences from before may still be walked, and it may be in them.
             let isWalking = try Bool.fetchOne(
-                db, sql: "SELECT EXISTS (SELECT 1 FROM expansion WHERE message <= ?)", arguments: [lastMessage])
+                db,
+                sql: """
+                    SELECT EXISTS (SELECT 1 FROM expansion x JOIN message m ON m.key = x.message
+                        WHERE x.message <= ? AND m.tenant = (SELECT tenant FROM account WHERE key = ?))
+                    """, arguments: [lastMessage, account])
             if isWalking ?? false { return .waiting }
             try db.execute(
                 sql: "UPDATE erasure SET through = (SELECT ifnull(max(position), 0) FROM entry) WHERE account = ?",

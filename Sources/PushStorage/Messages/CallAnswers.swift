@@ -62,7 +62,11 @@ struct CallAnswers {
         }
         let indexed = try Row.fetchAll(
             db.cachedStatement(
-                sql: "SELECT message, flags FROM inbox WHERE account = ? AND peer = ? ORDER BY seq DESC LIMIT ?"),
+                // The term that says nothing new keeps the index of conversations in play.
+                sql: """
+                    SELECT message, flags FROM inbox WHERE account = ? AND peer = ? AND peer <> 0
+                    ORDER BY seq DESC LIMIT ?
+                    """),
             arguments: [account.rawValue, peer.rawValue, limits.callLookUpEntriesMax]
         ).filter { ($0[1] as Int) & InboxEntry.Flags.own.rawValue == 0 }
         return unindexed.map(\.message) + indexed.map { MessageKey(rawValue: $0[0]) }

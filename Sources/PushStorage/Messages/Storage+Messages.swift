@@ -78,8 +78,8 @@ extension Storage: MessageArchive {
             }
         }
         guard pending.followUps else { return hasMore }
-        let isFollowed = try await commits.run { [limits, access, wallClock] writer in
-            try FollowUps(writer: writer, limits: limits, now: wallClock.now).next {
+        let isFollowed = try await commits.run { [feed, limits, access, wallClock] writer in
+            try FollowUps(writer: writer, feed: feed, limits: limits, now: wallClock.now).next {
                 access.tenant(key: $0)?.tenantNo ?? ""
             }
         }

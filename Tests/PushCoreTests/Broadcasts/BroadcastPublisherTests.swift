@@ -12,6 +12,8 @@ import Testing
             var waiting: [UnpublishedBroadcast]
             var published: [Int64] = []
             var tries: [String] = []
+            var refusals = 0
+            var payloads: [String] = []
             var completions: [@Sendable (PublishOutcome) -> Void] = []
             var isFull = false
             var listener: (@Sendable () -> Void)?
@@ -49,7 +51,11 @@ import Testing
             completion: @escaping @Sendable (PublishOutcome) -> Void
         ) -> Bool {
             state.withLock { state in
-                guard !state.isFull else { return false }
+                guard !state.isFull else {
+                    state.refusals += 1
+                    return false
+                }
+                state.payloads.append(String(decoding: payload, as: UTF8.self))
                 let seq = (try? RawJSON(parsing: payload))?.object?["seq"]?.integer ?? 0
                 state.tries.append("\(topic) \(seq) \(expirySeconds.map { "\($0)" } ?? "-")")
                 state.completions.append(completion)
@@ -138,6 +144,25 @@ import Testing
             try await eventually("two tries") { channel.state.withLock { $0.completions.count } == 2 }
             channel.answer(.refused(reasonCode: 149))
             try await eventually("both are settled") { channel.state.withLock { $0.published } == [1, 2] }
+        }
+    }
+
+    @Test func `what is revoked while the broker is away goes out without its content`() async throws {
+        let channel = try Channel(1)
+        channel.state.withLock { $0.isFull = true }
+        try await running(channel) { channel in
+            try await eventually("a try") { channel.state.withLock { $0.refusals > 0 } }
+            let revoked = try ArchivedMessage.sample(form: .broadcast, state: .revoked, serverTime: 10_000)
+            channel.state.withLock { state in
+                state.waiting = [
+                    UnpublishedBroadcast(
+                        tenant: revoked.tenantKey, entry: BroadcastEntry(seq: 1, revision: 0, message: revoked))
+                ]
+                state.isFull = false
+            }
+            try await eventually("it is published") { channel.state.withLock { $0.payloads.count } == 1 }
+            let payload = try #require(channel.state.withLock { $0.payloads.first })
+            #expect(payload.contains(#""content":null"#) && payload.contains(#""revoked":true"#))
         }
     }
 

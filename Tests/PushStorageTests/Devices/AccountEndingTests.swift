@@ -229,4 +229,22 @@ import Testing
             #expect(traces.map(\.userID) == ["bob"])
         }
     }
+
+    @Test func `what was written with a deleted user can still be named, read and paged`() async throws {
+        let store = try await TestStore()
+        let ann = try await store.register("ann", code: "c1").identity
+        let bob = try await store.register("bob", code: "c2").identity
+        _ = try await store.send("m1", to: bob.account.id, as: .device(ann))
+        try await delete("ann", of: store)
+        let storage = store.storage
+        let peer = try #require(try await storage.peer(named: ann.account.id, tenant: store.tenant.key))
+        #expect(try await storage.peer(named: "user:ann", tenant: store.tenant.key) == nil)
+        let history = try await storage.history(HistoryQuery(account: bob.account.key, peer: peer.peer, limit: 5))
+        #expect(history.items.map(\.content.message.id) == ["m1"])
+        #expect(try await storage.unread(of: bob.account.key, idsPerPeer: 5, idsMax: 5).map(\.count) == [1])
+        let read = try await storage.read(peer, through: nil, of: bob.account, by: .device(bob), at: store.clock.now)
+        #expect(read.hasMoved && read.unread == 0)
+        // Nobody is told that a message of a deleted user was read.
+        #expect(try await store.inbox(ann.account).items.allSatisfy { $0.message.type.rawValue != 261 })
+    }
 }
