@@ -240,13 +240,41 @@ import Testing
 
     @Test func `a user signature from the end of time is an answer, not the end of the gateway`() async throws {
         let fixture = try await Fixture()
-        let apps = try fixture.administration.apps(tenantNo: nil).object?["items"]?.array
+        let apps = try fixture.administration.apps(
+            tenantNo: nil, PageRequest(limit: nil, cursor: nil, limits: Limits())
+        ).object?["items"]?.array
         let sdkAppID = try #require(apps?.first?.object?["sdkAppId"]?.integer)
         let signature = try UserSignature.makeUserSig(
             sdkAppID: sdkAppID, userID: "bob", key: fixture.signingKey, issuedAt: .max - 10, lifetime: 5)
         try await fixture.withClient { call in
             let reply = try await call(.post, "/v1/devices", #"{"uniqueCode":"late","osType":2}"#, bearer: signature)
             #expect([201, 401].contains(reply.status))
+        }
+    }
+
+    @Test func `tenants and apps are listed by page`() async throws {
+        let fixture = try await Fixture()
+        for number in ["beta", "gamma"] {
+            _ = try await fixture.administration.createTenant(
+                try RawJSON(parsing: Array(#"{"tenantNo":"\#(number)"}"#.utf8)))
+        }
+        try await fixture.withClient { call in
+            var seen: [String] = []
+            var cursor = ""
+            repeat {
+                let page = try await call(
+                    .get, "/v1/admin/tenants?limit=2&cursor=\(cursor)", bearer: fixture.adminToken)
+                seen += page.json?["items"]?.array?.compactMap { $0.object?["tenantNo"]?.string } ?? []
+                cursor = page.string("nextCursor") ?? ""
+            } while !cursor.isEmpty
+            #expect(seen == ["acme", "beta", "gamma"])
+            for path in ["tenants", "apps"] {
+                for limit in ["0", "-1", "501", "x"] {
+                    let refused = try await call(
+                        .get, "/v1/admin/\(path)?limit=\(limit)", bearer: fixture.adminToken)
+                    #expect(refused.status == 400 && refused.code == "invalid_request")
+                }
+            }
         }
     }
 }

@@ -54,11 +54,10 @@ public struct Administration: Sendable {
         return Self.json(of: changed)
     }
 
-    public func tenants() -> RawJSON {
-        .object { writer in
-            writer.array("items") { writer in for tenant in access.tenants() { writer.raw(Self.json(of: tenant)) } }
-            writer.null("nextCursor")
-        }
+    /// In the order of their numbers.
+    public func tenants(_ page: PageRequest) -> RawJSON {
+        let found = access.tenants().sorted { $0.tenantNo < $1.tenantNo }.filter { $0.tenantNo > page.cursor ?? "" }
+        return page.answer(found, cursor: \.tenantNo) { $0.raw(Self.json(of: $1)) }
     }
 
     private static func json(of tenant: Tenant) -> RawJSON {
@@ -132,18 +131,15 @@ public struct Administration: Sendable {
         }
     }
 
-    public func apps(tenantNo: String?) throws -> RawJSON {
+    /// In the order of their ids.
+    public func apps(tenantNo: String?, _ page: PageRequest) throws -> RawJSON {
         var tenants = access.tenants()
         if let tenantNo {
             tenants = tenants.filter { $0.tenantNo == tenantNo }
             guard !tenants.isEmpty else { throw GatewayError(.notFound, "There is no tenant \(tenantNo).") }
         }
-        return .object { writer in
-            writer.array("items") { writer in
-                for app in tenants.flatMap({ access.apps(of: $0.key) }) { writer.raw(json(of: app)) }
-            }
-            writer.null("nextCursor")
-        }
+        let apps = tenants.flatMap { access.apps(of: $0.key) }.sorted { $0.appID < $1.appID }
+        return page.answer(apps.filter { $0.appID > page.cursor ?? "" }, cursor: \.appID) { $0.raw(json(of: $1)) }
     }
 
     private func knownApp(_ id: String) throws -> App {

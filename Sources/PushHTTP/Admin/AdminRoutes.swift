@@ -10,7 +10,7 @@ struct AdminRoutes: Sendable {
         .json(try await administration.createTenant(try await call.body()), status: .created)
     }
 
-    func tenants(_ call: Call) async throws -> Answer { .json(administration.tenants()) }
+    func tenants(_ call: Call) async throws -> Answer { .json(administration.tenants(try page(of: call))) }
 
     func updateTenant(_ call: Call) async throws -> Answer {
         .json(try await administration.updateTenant(no: try call.parameter("tenantNo"), try await call.body()))
@@ -20,7 +20,13 @@ struct AdminRoutes: Sendable {
         .json(try await administration.createApp(try await call.body()), status: .created)
     }
 
-    func apps(_ call: Call) async throws -> Answer { .json(try administration.apps(tenantNo: call.query["tenantNo"])) }
+    func apps(_ call: Call) async throws -> Answer {
+        .json(try administration.apps(tenantNo: call.query["tenantNo"], try page(of: call)))
+    }
+
+    private func page(of call: Call) throws(GatewayError) -> PageRequest {
+        try PageRequest(limit: call.query["limit"], cursor: call.query["cursor"], limits: limits)
+    }
 
     func updateApp(_ call: Call) async throws -> Answer {
         .json(try await administration.updateApp(id: try call.parameter("appId"), try await call.body()))

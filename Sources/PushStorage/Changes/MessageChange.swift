@@ -125,11 +125,27 @@ struct MessageChange {
         return try isBurnedByAll(message.key)
     }
 
-    /// While a large audience is being expanded nobody is the last.
+    /// While a large audience is being expanded nobody is the last. Receivers whose accounts were deleted since can burn
+    /// nothing: then those who are left decide.
     private func isBurnedByAll(_ message: MessageKey) throws -> Bool {
-        try Bool.fetchOne(
-            db, sql: "SELECT burned_count > 0 AND burned_count >= recipients FROM message WHERE key = ?",
-            arguments: [message.rawValue]) ?? false
+        let row = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT burned_count, recipients,
+                    EXISTS (SELECT 1 FROM account a WHERE a.tenant = message.tenant AND a.deleted_at IS NOT NULL)
+                FROM message WHERE key = ?
+                """, arguments: [message.rawValue])
+        guard let row, let recipients = row[1] as Int?, row[0] as Int > 0 else { return false }
+        if row[0] as Int >= recipients { return true }
+        guard row[2] as Bool else { return false }
+        let living = try MessageHolders(db: db, message: message).page(after: 0, limit: limits.expansionPageAccounts)
+        // Of more than a page of holders not all are asked: that is revoked, or retention takes it.
+        guard living.next == nil else { return false }
+        let burned = try db.cachedStatement(sql: "SELECT 1 FROM burned_copy WHERE message = ? AND account = ?")
+        return try living.holders.allSatisfy { holder in
+            try holder.flags.contains(.own)
+                || Int.fetchOne(burned, arguments: [message.rawValue, holder.account]) != nil
+        }
     }
 
     /// The expansion of an audience has ended: all of it may have burned its copies by then.

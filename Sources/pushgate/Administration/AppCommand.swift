@@ -50,9 +50,8 @@ struct AppCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await reportingFaults {
-                let answer = try await gateway.operatorAPI().call(
-                    .get, ["v1", "admin", "apps"], query: ["tenantNo": tenant]
-                ).json()
+                let answer = try await gateway.operatorAPI().whole(
+                    ["v1", "admin", "apps"], tenantNo: tenant)
                 guard !gateway.json else { return print(answer) }
                 for app in answer["items"]?.array ?? [] {
                     let state = app["enabled"]?.bool == false ? "  (disabled)" : ""

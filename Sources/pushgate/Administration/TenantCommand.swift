@@ -32,7 +32,7 @@ struct TenantCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await reportingFaults {
-                let answer = try await gateway.operatorAPI().call(.get, ["v1", "admin", "tenants"]).json()
+                let answer = try await gateway.operatorAPI().whole(["v1", "admin", "tenants"])
                 guard !gateway.json else { return print(answer) }
                 for tenant in answer["items"]?.array ?? [] {
                     let state = tenant["enabled"]?.bool == false ? "  (disabled)" : ""

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import NIOSSL
+import PushGateClient
 import Synchronization
 
 /// The HTTP client of commands: where nobody listens it says so at once instead of trying for ten seconds.
@@ -24,5 +25,25 @@ enum CommandLineClient {
             clients[caFile ?? ""] = client
             return client
         }
+    }
+}
+
+extension GatewayAPI {
+    private static let pageItems = "500"
+
+    /// A paged list from its first page to its last, as one.
+    ///
+    /// - Parameter tenantNo: only what is this tenant's, where the list knows of tenants.
+    func whole(_ path: [String], tenantNo: String? = nil) async throws -> JSONValue {
+        var items: [JSONValue] = []
+        var cursor: String?
+        repeat {
+            let page = try await call(
+                .get, path, query: ["tenantNo": tenantNo, "limit": Self.pageItems, "cursor": cursor]
+            ).json()
+            items += page["items"]?.array ?? []
+            cursor = page["nextCursor"]?.string
+        } while cursor != nil
+        return ["items": .array(items), "nextCursor": .null]
     }
 }

@@ -129,4 +129,15 @@ import Testing
         }
         #expect(try await story.storage.lanesWithJobs().isEmpty)
     }
+
+    @Test func `a member whose account was deleted keeps nobody's copy alive`() async throws {
+        let story = try await ChangeStory.begin()
+        try await story.group(["ann", "bob", "cat"])
+        try await story.store.send("m1", to: "team", as: story.ann.principal)
+        _ = try await story.storage.deleteAccount(
+            story.cat.account.key, by: story.store.appIdentity, at: story.store.clock.now)
+        _ = try await story.burn("m1", by: story.bob)
+        #expect(try await story.message("m1").content == nil)
+        #expect(try await story.inbox(story.ann.account).first == "m1 burned")
+    }
 }
