@@ -83,10 +83,7 @@ public final class BroadcastPublisher: Sendable {
         let message = broadcast.entry.message
         let now = clock.now
         let payload = broadcast.entry.payload(now: now)
-        let expiry = message.expiresAt.flatMap { end -> UInt32? in
-            // Past its life it goes out in its short form, which needs no end.
-            end > now ? UInt32(clamping: max(1, (end - now) / 1000)) : nil
-        }
+        let expiry = message.messageExpirySeconds(revision: broadcast.entry.revision, now: now)
         progress.withLock { $0.outstanding += 1 }
         let isTaken = publisher.publish(
             topic: Topics.broadcast(tenantNo: message.tenantNo), payload: payload, expirySeconds: expiry,

@@ -23,10 +23,7 @@ struct EntryRendering {
         template = DownlinkTemplate(message, revision: revision, now: now)
         burnedTemplate =
             burned.isEmpty ? nil : DownlinkTemplate(message, revision: revision, isBurned: true, now: now)
-        let hasContent = message.reasonForNoContent(revision: revision, isBurned: false, now: now) == nil
-        expirySeconds = message.expiresAt.flatMap { end in
-            hasContent ? UInt32(clamping: max(1, (end - now) / 1000)) : nil
-        }
+        expirySeconds = message.messageExpirySeconds(revision: revision, now: now)
     }
 
     /// The same with the life that is left now; nil where that makes no difference.

@@ -87,4 +87,13 @@ extension ArchivedMessage {
         if let revision, revision < self.revision { return .superseded }
         return content == nil || isExpired(at: now) ? .expired : nil
     }
+
+    /// What is left of `ttl` when the entry that brought `revision` is published, in seconds: its MQTT message expiry
+    /// interval. nil where there is no `ttl`, and for the short form without content, which needs no end.
+    func messageExpirySeconds(revision: Int, now: Milliseconds) -> UInt32? {
+        guard let end = expiresAt, reasonForNoContent(revision: revision, isBurned: false, now: now) == nil else {
+            return nil
+        }
+        return UInt32(clamping: max(1, (end - now) / 1000))
+    }
 }

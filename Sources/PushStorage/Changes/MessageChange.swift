@@ -169,10 +169,7 @@ struct MessageChange {
     private func tellBurned(
         _ message: ArchivedMessage, by account: AccountRef, tenant: Tenant, to accounts: [AccountKey?]
     ) throws {
-        let told = try accounts.compactMap { $0?.rawValue }.filter { account in
-            try Int.fetchOne(
-                db, sql: "SELECT 1 FROM account WHERE key = ? AND deleted_at IS NULL", arguments: [account]) != nil
-        }
+        let told = try accounts.compactMap(\.self).filter { try AccountRows.isLiving(db, $0) }.map(\.rawValue)
         guard !told.isEmpty else { return }
         try EventArchive(writer: writer, ids: ids, tenant: tenant, now: now).archive(
             .burned(messageID: message.id, by: account.id),

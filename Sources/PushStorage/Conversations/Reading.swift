@@ -48,9 +48,7 @@ struct Reading {
     /// Tells the other person of the newest message that was read now and had been written to this account alone.
     private func tellSender(_ peer: Peer, _ entries: AccountEntries, from before: Int64, through seq: Int64) throws {
         guard principal.tenant.settings.readReceipts, case .account(let sender) = peer.name, sender != account.key,
-            try Int.fetchOne(
-                db, sql: "SELECT 1 FROM account WHERE key = ? AND deleted_at IS NULL", arguments: [sender.rawValue])
-                != nil
+            try AccountRows.isLiving(db, sender)
         else { return }
         let form = try db.cachedStatement(sql: "SELECT id FROM message WHERE key = ? AND form = 0")
         let read = try entries.page(

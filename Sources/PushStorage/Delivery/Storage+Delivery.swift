@@ -163,9 +163,7 @@ extension Storage: DeliveryStore {
                 message: message, device: device, tenant: tenant, token: token?.token,
                 isAcknowledged: try Cursors.hasStored(db, device: job.device, message, seq: push[0]),
                 senderName: try Self.senderName(db, of: job.message),
-                isBurned: try Int.fetchOne(
-                    db, sql: "SELECT 1 FROM burned_copy WHERE message = ? AND account = ?",
-                    arguments: [job.message.rawValue, device.account.key.rawValue]) != nil,
+                isBurned: try MessageRows.isBurned(db, message, by: device.account.key),
                 isRead: try ReadCursors.isRead(db, by: device.account.key, message.receiverPeer, seq: push[0]))
         }
     }

@@ -51,6 +51,13 @@ enum AccountRows {
         ).map(AccountRow.init)
     }
 
+    /// Whether there is anybody behind it: a deleted account keeps its row.
+    static func isLiving(_ db: Database, _ key: AccountKey) throws -> Bool {
+        try Int.fetchOne(
+            db.cachedStatement(sql: "SELECT 1 FROM account WHERE key = ? AND deleted_at IS NULL"),
+            arguments: [key.rawValue]) != nil
+    }
+
     static func insert(
         _ db: Database, tenant: TenantKey, userID: String, openedBy: AppKey?, ids: IDGenerator, at now: Milliseconds
     ) throws -> AccountRef {

@@ -193,11 +193,11 @@ private protocol Command: Sendable {
     func fail(_ error: any Error)
 }
 
-/// `@unchecked`: `value` is only touched by the writer's thread.
-private final class PendingCommand<Value: Sendable>: Command, @unchecked Sendable {
+/// One command and who waits for it.
+private final class PendingCommand<Value: Sendable>: Command {
     private let body: @Sendable (Writer) throws -> Value
     private let continuation: CheckedContinuation<Value, any Error>
-    private var value: Value?
+    private let value = Mutex<Value?>(nil)
 
     init(
         body: @escaping @Sendable (Writer) throws -> Value, continuation: CheckedContinuation<Value, any Error>
@@ -206,10 +206,17 @@ private final class PendingCommand<Value: Sendable>: Command, @unchecked Sendabl
         self.continuation = continuation
     }
 
-    func execute(on writer: Writer) throws { value = try body(writer) }
+    func execute(on writer: Writer) throws {
+        let made = try body(writer)
+        value.withLock { $0 = made }
+    }
 
     func succeed() {
-        if let value { continuation.resume(returning: value) } else { fail(CommitQueue.overloaded) }
+        if let value = value.withLock({ $0 }) {
+            continuation.resume(returning: value)
+        } else {
+            fail(CommitQueue.overloaded)
+        }
     }
 
     func fail(_ error: any Error) { continuation.resume(throwing: error) }

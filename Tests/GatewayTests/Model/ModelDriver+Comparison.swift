@@ -103,18 +103,20 @@ extension ModelDriver {
     func compareDecisions(last count: Int) async throws {
         let probe = probe
         for id in model.messageIDs.suffix(count) {
-            var missed: (any Error)?
-            let deadline = ContinuousClock.now + .seconds(30)
-            repeat {
-                do {
-                    try await probe.message(id, mustBeDecided: true)
-                    missed = nil
-                } catch let mismatch as ModelMismatch {
-                    missed = mismatch
-                    try await Task.sleep(for: .milliseconds(50))
+            var missed: ModelMismatch?
+            do {
+                try await eventually("\(id) is decided for every device", within: .seconds(30)) {
+                    do {
+                        try await probe.message(id, mustBeDecided: true)
+                        return true
+                    } catch let mismatch as ModelMismatch {
+                        missed = mismatch
+                        return false
+                    }
                 }
-            } while missed != nil && ContinuousClock.now < deadline
-            if let missed { throw missed }
+            } catch let late as DeadlineMissed {
+                throw missed ?? late
+            }
         }
     }
 

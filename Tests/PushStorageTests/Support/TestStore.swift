@@ -117,8 +117,10 @@ final class TestClock: Sendable {
 }
 
 /// Waits for something another thread does, with a deadline that only a broken store reaches.
-func eventually(_ what: Comment, _ isTrue: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(20)
+func eventually(
+    _ what: Comment, within limit: Duration = .seconds(20), _ isTrue: () async throws -> Bool
+) async throws {
+    let deadline = ContinuousClock.now + limit
     while try await !isTrue() {
         try #require(ContinuousClock.now < deadline, what)
         try await Task.sleep(for: .milliseconds(5))
