@@ -10,5 +10,6 @@ public enum SchemaMigrations {
         ("v006_create_conversations", PackageResources.v006_create_conversations_sql),
         ("v007_create_broadcasts", PackageResources.v007_create_broadcasts_sql),
         ("v008_replace_pushes", PackageResources.v008_replace_pushes_sql),
+        ("v009_extend_vendor_push", PackageResources.v009_extend_vendor_push_sql),
     ]
 }

@@ -17,25 +17,29 @@ public struct LiveVendors: VendorCatalog {
 
     private let clock: WallClock
     private let connections: ConnectionSettings
+    private let receipts: ReceiptAddress?
 
     /// - Parameters:
     ///   - allowPrivateEndpoints: `--allow-private-endpoints`.
     ///   - caFile: `--ca-file`, a PEM bundle trusted beside the system's roots.
+    ///   - receipts: where vendors report to; nil when they cannot.
     ///   - eventLoopGroup: where connections run; nil for the process's shared one.
     /// - Throws: ``GatewayError`` when the PEM bundle cannot be read.
     public init(
         logger: Logger, wallClock: WallClock = .system, allowPrivateEndpoints: Bool = false, caFile: String? = nil,
-        eventLoopGroup: (any EventLoopGroup)? = nil
+        receipts: ReceiptAddress? = nil, eventLoopGroup: (any EventLoopGroup)? = nil
     ) throws(GatewayError) {
         self.init(
             clock: wallClock,
             connections: try ConnectionSettings(
                 eventLoopGroup: eventLoopGroup ?? HTTPClient.defaultEventLoopGroup,
-                policy: EndpointPolicy(allowsPrivate: allowPrivateEndpoints), caFile: caFile, logger: logger))
+                policy: EndpointPolicy(allowsPrivate: allowPrivateEndpoints), caFile: caFile, logger: logger),
+            receipts: receipts)
     }
 
-    package init(clock: WallClock, connections: ConnectionSettings) {
+    package init(clock: WallClock, connections: ConnectionSettings, receipts: ReceiptAddress? = nil) {
         self.clock = clock
+        self.receipts = receipts
         self.connections = connections
     }
 
@@ -66,7 +70,9 @@ public struct LiveVendors: VendorCatalog {
         -> any VendorSender
     {
         try read(settings, for: vendor).makeSender(
-            in: SenderSurroundings(tenantNo: tenantNo, clock: clock, connections: connections))
+            in: SenderSurroundings(
+                tenantNo: tenantNo, clock: clock, connections: connections,
+                receiptURL: receipts?.url(vendor, tenantNo: tenantNo)))
     }
 
     private func read(_ settings: RawJSON, for vendor: Vendor) throws(GatewayError) -> any VendorSettings {

@@ -30,7 +30,7 @@ public struct PushOptions: Sendable, Equatable {
     /// Members that tell of the content.
     private static let contentMembers: Set<String> = ["body", "subtitle", "image", "vendor"]
     /// Members that say where a shown notification is, and nothing of what was in it.
-    private static let placeMembers: Set<String> = ["collapseId", "channel", "ttl"]
+    private static let placeMembers: Set<String> = ["collapseId", "channel", "class", "ttl"]
 
     /// What stays of the options when the content becomes another: not what told of the old one.
     public var withoutContent: PushOptions { keeping { !Self.contentMembers.contains($0) } }
@@ -61,6 +61,7 @@ public struct PushOptions: Sendable, Equatable {
             return value.string == "auto" ? true : nil
         }
         _ = own.string("priority") { ["high", "normal"].contains($0) }
+        _ = own.string("class") { MessageClass(name: $0) != nil }
         _ = own.object("data")
         if let vendors = own.object("vendor") {
             for member in vendors.members where Vendor(rawValue: member.key) == nil || member.value.kind != .object {

@@ -144,7 +144,9 @@ struct JobWalk {
                     device: device.key, account: device.account.key, message: message.key, seq: 0)
                 let expiresAt = decisions.expiry(
                     of: message, notBefore: nil, lifeDefaultSeconds: limits.pushLifeDefaultSeconds)
-                if try decisions.insertWaiting(candidate, token, lane: lane, expiresAt: expiresAt) { hasPushes = true }
+                let isMade = try decisions.insertWaiting(
+                    candidate, token, lane: lane, messageClass: message.messageClass, expiresAt: expiresAt)
+                hasPushes = hasPushes || isMade
             }
         }
         try count(skipped, message)

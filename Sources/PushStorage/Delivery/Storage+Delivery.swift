@@ -125,11 +125,11 @@ extension Storage: DeliveryStore {
             let rows = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT lane, due FROM (
+                    SELECT lane, min(due) FROM (
                         SELECT v.lane, (SELECT min(p.not_before) FROM push p
-                            WHERE p.lane = v.lane AND p.state = 'waiting') AS due
-                        FROM vendor_settings v)
-                    WHERE due IS NOT NULL
+                            WHERE p.lane = v.lane AND p.class = c.value AND p.state = 'waiting') AS due
+                        FROM vendor_settings v, json_each('[0, 1]') c)
+                    WHERE due IS NOT NULL GROUP BY lane
                     """)
             return Dictionary(rows.map { ($0[0], $0[1]) }) { first, _ in first }
         }

@@ -3,7 +3,7 @@ import NIOHTTP1
 import PushCore
 
 /// Sends to APNs over HTTP/2. Apple allows one team on a connection, so the connections are this credential's alone.
-final class APNsSender: VendorSender {
+final class APNsSender: SinglePushSender {
     let vendor = Vendor.apns
     /// Fewer than the streams Apple allows, and the usual limit of other HTTP/2 servers.
     let concurrentMax = 100

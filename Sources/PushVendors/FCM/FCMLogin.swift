@@ -1,5 +1,4 @@
 import NIOCore
-import NIOHTTP1
 import PushCore
 
 /// Changes a service account's signed assertion for an access token (Google Identity: "Using OAuth 2.0 for Server to
@@ -18,12 +17,13 @@ struct FCMLogin: Sendable {
             let reply = VendorReply(code: "signing_failed", text: "The assertion could not be signed")
             return .failure(LoginFailure(answer: .auth(reply)))
         }
-        let form = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=" + assertion
         let request = OutboundRequest(
-            url: settings.tokenURL.text, headers: ["content-type": "application/x-www-form-urlencoded"],
-            body: Array(form.utf8))
+            url: settings.tokenURL.text, headers: ["content-type": FormBody.contentType],
+            body: FormBody.encode([
+                ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", assertion),
+            ]))
         switch await client.send(request, deadline: .now() + requestTimeout) {
-        case .success(let reply): return Self.token(in: reply, now: now)
+        case .success(let reply): return OAuthReply.token(in: reply, now: now)
         case .failure(let fault): return .failure(LoginFailure(answer: fault.answerAtLogin))
         }
     }
@@ -42,28 +42,5 @@ struct FCMLogin: Sendable {
                 claims.member("iat", now / 1000)
                 claims.member("exp", now / 1000 + 3600)
             }, key: settings.key)
-    }
-
-    static func token(in reply: OutboundReply, now: Milliseconds) -> Result<AccessToken, LoginFailure> {
-        let body = (try? RawJSON(parsing: reply.body))?.object
-        if (200..<300).contains(reply.status) {
-            // Never the body in an error: it may hold a token under another name.
-            guard let text = body?["access_token"]?.string, !text.isEmpty,
-                text.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
-            else { return .failure(LoginFailure(answer: .auth(VendorReply(code: "login_answer")))) }
-            let lifetime = body?["expires_in"].flatMap { $0.integer ?? $0.string.flatMap { Int64($0) } } ?? 3600
-            return .success(
-                AccessToken(text: text, issuedAt: now, lifetimeSeconds: min(max(lifetime, 0), 86_400)))
-        }
-        let code = String((body?["error"]?.string ?? "\(reply.status)").prefix(64))
-        let said = VendorReply(code: code, text: String((body?["error_description"]?.string ?? "").prefix(256)))
-        let after = RetryAfter.parse(reply.headers, now: now)
-        switch reply.status {
-        case 400..<500 where reply.status != 408 && reply.status != 429:
-            return .failure(LoginFailure(answer: .auth(said)))
-        default:
-            let answer = ReplyRules.answer(status: reply.status, reply: said, retryAfter: after)
-            return .failure(LoginFailure(answer: answer))
-        }
     }
 }

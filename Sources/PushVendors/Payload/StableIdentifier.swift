@@ -32,6 +32,14 @@ enum StableIdentifier {
     /// 32 hexadecimal digits.
     static func hexText(of push: VendorPush) -> String { hex(digest(["hex"] + parts(of: push)).prefix(16)) }
 
+    /// A number from 1 to 2 147 483 647 that stands for the push's replace key where a vendor wants one. The chance that
+    /// two of a device's shown notifications get the same is one in two thousand millions.
+    static func notifyID(of push: VendorPush) -> Int32 {
+        let bytes = digest(["notify", push.tenantNo, push.replaceKey])
+        let number = bytes.prefix(4).reduce(0) { $0 << 8 | UInt32($1) } & 0x7FFF_FFFF
+        return max(1, Int32(number))
+    }
+
     /// The text itself when it is printable ASCII within `bytesMax`, else its SHA-256 in hexadecimal.
     static func headerValue(_ text: String, bytesMax: Int) -> String {
         let isPlain = text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }

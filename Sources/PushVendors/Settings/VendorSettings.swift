@@ -26,4 +26,6 @@ struct SenderSurroundings: Sendable {
     let tenantNo: String
     let clock: WallClock
     let connections: ConnectionSettings
+    /// Where this vendor may report to about pushes of this tenant; nil when the gateway's public address is unknown.
+    var receiptURL: String?
 }

@@ -2,7 +2,7 @@ import NIOCore
 import PushCore
 
 /// Posts pushes to a tenant's own receiver.
-final class WebhookSender: VendorSender {
+final class WebhookSender: SinglePushSender {
     let vendor = Vendor.webhook
     /// A tenant's server is smaller than a push service.
     let concurrentMax = 16

@@ -133,6 +133,9 @@ struct MasterKey: Sendable {
         return key
     }
 
+    /// Makes the secret part of the addresses that vendors report to.
+    var receipts: [UInt8] { derived("receipts") }
+
     /// Binds tokens to this installation.
     var instance: String { Base64URL.encode(derived("instance", count: 16)) }
 

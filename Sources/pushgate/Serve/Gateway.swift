@@ -76,7 +76,8 @@ struct Gateway: Sendable {
             marks: try await storage.marks(), store: storage, clock: clock, logger: logger)
         let vendors = try LiveVendors(
             logger: logger, wallClock: clock, allowPrivateEndpoints: settings.allowsPrivateEndpoints,
-            caFile: settings.caFile)
+            caFile: settings.caFile,
+            receipts: ReceiptAddress(key: master.receipts, publicURL: settings.publicURL?.absoluteString))
         let pushQueue = PushQueue(
             store: storage, catalog: vendors, tenants: { storage.tenant(key: $0) }, limits: limits, clock: clock,
             logger: logger)

@@ -36,6 +36,7 @@ enum PushContent {
             collapseID: options?["collapseId"]?.string,
             timeToLiveSeconds: Int(clamping: left),
             isHighPriority: options?["priority"]?.string.map { $0 == "high" } ?? !isSilent,
+            messageClass: message.messageClass,
             channel: options?["channel"]?.string,
             category: options?["category"]?.string,
             action: action?["type"]?.string.flatMap(VendorPush.ClickAction.Kind.init).map {

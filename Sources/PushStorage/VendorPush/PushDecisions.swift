@@ -49,7 +49,8 @@ struct PushDecisions {
                 guard let lane = known.lane(app: app, vendor: token.vendor) else { continue }
                 let expiresAt = expiry(
                     of: message, notBefore: candidate.notBefore, lifeDefaultSeconds: lifeDefaultSeconds)
-                let isMade = try insertWaiting(candidate, token, lane: lane, expiresAt: expiresAt)
+                let isMade = try insertWaiting(
+                    candidate, token, lane: lane, messageClass: message.messageClass, expiresAt: expiresAt)
                 isAnyMade = isAnyMade || isMade
             }
         }
@@ -99,13 +100,14 @@ struct PushDecisions {
     }
 
     func insertWaiting(
-        _ candidate: FallbackCandidate, _ token: PushToken, lane: Int64, expiresAt: Milliseconds
+        _ candidate: FallbackCandidate, _ token: PushToken, lane: Int64, messageClass: MessageClass,
+        expiresAt: Milliseconds
     ) throws -> Bool {
         let insert = try writer.statement(
             """
             INSERT INTO push (message, device, seq, state, lane, vendor, token, not_before, expires_at, created_at,
-                updated_at)
-            SELECT ?1, ?2, ?3, 'waiting', ?4, ?5, t.key, ?6, ?7, ?8, ?8 FROM push_token t
+                updated_at, class)
+            SELECT ?1, ?2, ?3, 'waiting', ?4, ?5, t.key, ?6, ?7, ?8, ?8, ?10 FROM push_token t
             WHERE t.device = ?2 AND t.vendor = ?5 AND t.token = ?9 AND t.state = 'live'
             ON CONFLICT (message, device, turn) DO NOTHING
             """)
@@ -118,6 +120,7 @@ struct PushDecisions {
         insert.bind(7, expiresAt)
         insert.bind(8, now)
         insert.bind(9, token.token)
+        insert.bind(10, Int64(messageClass.rawValue))
         try insert.run()
         return db.changesCount > 0
     }

@@ -11,14 +11,25 @@ struct PushJobs {
     static let claimSQL = """
         UPDATE push SET is_leased = 1, claimed_at = ?3, not_before = ?4, attempts = attempts + 1, updated_at = ?3
         WHERE key IN (
-            SELECT key FROM push WHERE state = 'waiting' AND lane = ?1 AND not_before <= ?3
+            SELECT key FROM push WHERE state = 'waiting' AND lane = ?1 AND class = ?5 AND not_before <= ?3
             ORDER BY not_before LIMIT ?2)
         RETURNING key, lane, message, device, attempts, created_at, expires_at, turn
         """
 
+    /// Transactional pushes first: marketing gets the room they leave.
     func claim(lane: Int64, limit: Int, leaseUntil: Milliseconds) throws -> [PushJob] {
+        var jobs: [PushJob] = []
+        for messageClass in MessageClass.allCases where jobs.count < limit {
+            jobs += try claim(messageClass, lane: lane, limit: limit - jobs.count, leaseUntil: leaseUntil)
+        }
+        return jobs
+    }
+
+    private func claim(
+        _ messageClass: MessageClass, lane: Int64, limit: Int, leaseUntil: Milliseconds
+    ) throws -> [PushJob] {
         let rows = try Row.fetchAll(
-            db.cachedStatement(sql: Self.claimSQL), arguments: [lane, limit, now, leaseUntil])
+            db.cachedStatement(sql: Self.claimSQL), arguments: [lane, limit, now, leaseUntil, messageClass.rawValue])
         var jobs: [PushJob] = []
         for row in rows {
             if (row[6] as Int64) <= now {

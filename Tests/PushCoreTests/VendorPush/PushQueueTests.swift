@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct PushQueueTests {
     /// One credential of one vendor, and one job that is due until it ends.
-    private final class OneJob: DeliveryStore, VendorCatalog, VendorSender {
+    private final class OneJob: DeliveryStore, VendorCatalog, SinglePushSender {
         struct State {
             var changes: [PushJobChange] = []
             var sent: [String] = []

@@ -343,7 +343,9 @@ public final class PushQueue: Sendable {
         case .drop(let reply):
             settled(job.lane)
             return .failed(vendor: token.vendor, .vendorRefused, reply)
-        case .retry(let reply, let after):
+        case .retry(let reply, _, let triesMax?) where attempts >= triesMax:
+            return .failed(vendor: token.vendor, .vendorRefused, reply)
+        case .retry(let reply, let after, _):
             return again(
                 at: retries.next(afterAttempts: attempts, asked: after, isPace: false, now: now), token, reply, expiry)
         case .unknown(let reply):

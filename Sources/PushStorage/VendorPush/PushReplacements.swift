@@ -103,13 +103,13 @@ struct PushReplacements {
         try db.execute(
             sql: """
                 INSERT INTO push (message, device, turn, seq, state, lane, vendor, token, not_before, expires_at,
-                    created_at, updated_at)
-                VALUES (?, ?, ?, ?, 'waiting', ?, ?, ?, ?, ?, ?, ?)
+                    created_at, updated_at, class)
+                VALUES (?, ?, ?, ?, 'waiting', ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 message.key.rawValue, device, (row[2] as Int) + 1, seq, lane, vendor.rawValue, row[0] as Int64,
                 now + writer.limits.pushReplacementDelay.milliseconds,
-                now + writer.limits.pushLifeDefaultSeconds * 1000, now, now,
+                now + writer.limits.pushLifeDefaultSeconds * 1000, now, now, message.messageClass.rawValue,
             ])
     }
 }

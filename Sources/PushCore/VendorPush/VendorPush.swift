@@ -1,6 +1,6 @@
 /// One notification (or silent data push) for one token, in no vendor's words yet. Built when it is sent, from the
 /// message, the tenant's templates and the device; an adapter turns it into its vendor's request.
-public struct VendorPush: Sendable {
+public struct VendorPush: Sendable, Hashable {
     /// The message's one id. Every payload carries it, so that the SDK can drop a repeat.
     public var messageID: String
     /// Edits of a message count up; the same id with a higher revision replaces the shown notification.
@@ -25,6 +25,8 @@ public struct VendorPush: Sendable {
     /// Seconds of life left when the push is handed over; 0 asks the vendor for one try now, without storing.
     public var timeToLiveSeconds: Int
     public var isHighPriority: Bool
+    /// What vendors limit, price and ring apart.
+    public var messageClass: MessageClass
     public var channel: String?
     public var category: String?
     public var action: ClickAction?
@@ -35,7 +37,7 @@ public struct VendorPush: Sendable {
     public var override: RawJSON?
 
     /// What a person's tap does.
-    public struct ClickAction: Sendable, Equatable {
+    public struct ClickAction: Sendable, Hashable {
         public enum Kind: String, Sendable { case app, url, page, intent }
         public let kind: Kind
         public let value: String
@@ -50,8 +52,9 @@ public struct VendorPush: Sendable {
         messageID: String, revision: Int = 0, tenantNo: String, account: String, userID: String, deviceID: String,
         token: PushToken, title: String = "", subtitle: String? = nil, body: String = "", image: String? = nil,
         sound: String? = nil, badge: Int? = nil, isSilent: Bool = false, collapseID: String? = nil,
-        timeToLiveSeconds: Int, isHighPriority: Bool = true, channel: String? = nil, category: String? = nil,
-        action: ClickAction? = nil, data: RawJSON? = nil, override: RawJSON? = nil
+        timeToLiveSeconds: Int, isHighPriority: Bool = true, messageClass: MessageClass = .transactional,
+        channel: String? = nil, category: String? = nil, action: ClickAction? = nil, data: RawJSON? = nil,
+        override: RawJSON? = nil
     ) {
         self.messageID = messageID
         self.revision = revision
@@ -70,11 +73,21 @@ public struct VendorPush: Sendable {
         self.collapseID = collapseID
         self.timeToLiveSeconds = timeToLiveSeconds
         self.isHighPriority = isHighPriority
+        self.messageClass = messageClass
         self.channel = channel
         self.category = category
         self.action = action
         self.data = data
         self.override = override
+    }
+
+    /// The push without whom it is for: what pushes must have in common to travel in one request.
+    public var content: VendorPush {
+        var content = self
+        (content.account, content.userID, content.deviceID) = ("", "", "")
+        content.token = PushToken(
+            vendor: token.vendor, token: "", kind: token.kind, environment: token.environment)
+        return content
     }
 
     /// A newer push with the same replace key takes the place of the one that is shown. It also makes a repeat
