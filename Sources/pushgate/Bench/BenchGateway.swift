@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import PushGateClient
+import Synchronization
 
 /// A gateway of its own for a measurement: this executable's `serve` as a child process, on free ports and a data
 /// directory that is removed afterwards.
@@ -10,47 +11,86 @@ final class BenchGateway: Sendable {
     }
 
     let httpPort: Int
-    /// As the operator, for a minute.
-    let api: GatewayAPI
-    private let process: ChildProcess
+    private let process: Mutex<ChildProcess>
+    private let arguments: [String]
+    private let directory: DataDirectory
     private let folder: URL
 
-    private init(httpPort: Int, process: ChildProcess, api: GatewayAPI, folder: URL) {
+    private init(
+        httpPort: Int, process: ChildProcess, arguments: [String], directory: DataDirectory, folder: URL
+    ) {
         self.httpPort = httpPort
-        self.process = process
-        self.api = api
+        self.process = Mutex(process)
+        self.arguments = arguments
+        self.directory = directory
         self.folder = folder
     }
 
-    var processID: Int32 { process.processID }
+    var processID: Int32 { process.withLock { $0.processID } }
 
-    static func start(progress: (String) -> Void) async throws -> BenchGateway {
+    /// As the operator, for a minute.
+    func operatorAPI() throws -> GatewayAPI {
+        let token = try directory.masterKey(create: true).operatorToken(now: Int64(Date().timeIntervalSince1970))
+        return GatewayAPI("http://127.0.0.1:\(httpPort)", authorization: .admin(token, tenantNo: "bench"))
+    }
+
+    /// - Parameters:
+    ///   - arguments: for `serve`, beside those that every measurement has.
+    ///   - configuration: YAML, for what has no flag.
+    static func start(
+        arguments more: [String] = [], configuration: String? = nil, progress: (String) -> Void
+    ) async throws -> BenchGateway {
         let folder = URL(fileURLWithPath: NSTemporaryDirectory()).appending(path: "pushgate-bench-\(getpid())")
         let directory = DataDirectory(folder.path)
         try directory.prepare()
-        let token = try directory.masterKey(create: true).operatorToken(now: Int64(Date().timeIntervalSince1970))
         let (http, mqtt) = (try freePort(), try freePort())
         progress("starting a gateway in \(folder.path)")
-        let process = try ChildProcess(
-            "the gateway",
-            arguments: [
+        var arguments =
+            [
                 "serve", "--until-input-ends", "--data-dir", folder.path, "--http", "127.0.0.1:\(http)", "--mqtt",
                 "127.0.0.1:\(mqtt)",
-            ], outputFile: folder.path + "/serve.log")
-        let api = GatewayAPI("http://127.0.0.1:\(http)", authorization: .admin(token, tenantNo: "bench"))
-        let gateway = BenchGateway(httpPort: http, process: process, api: api, folder: folder)
-        let deadline = ContinuousClock.now + .seconds(20)
+            ] + more
+        if let configuration {
+            let file = folder.appending(path: "bench.yaml")
+            try Data(configuration.utf8).write(to: file)
+            arguments += ["--config", file.path]
+        }
+        _ = try directory.masterKey(create: true)
+        let gateway = BenchGateway(
+            httpPort: http, process: try launch(arguments, folder), arguments: arguments, directory: directory,
+            folder: folder)
+        try await gateway.untilReady()
+        return gateway
+    }
+
+    private static func launch(_ arguments: [String], _ folder: URL) throws -> ChildProcess {
+        try ChildProcess("the gateway", arguments: arguments, outputFile: folder.path + "/serve.log")
+    }
+
+    private func untilReady() async throws {
+        let deadline = ContinuousClock.now + .seconds(30)
+        let api = GatewayAPI("http://127.0.0.1:\(httpPort)")
         while ContinuousClock.now < deadline {
-            try process.check()
-            if (try? await api.call(.get, ["readyz"])) != nil { return gateway }  // not yet: ask again
+            try process.withLock { try $0.check() }
+            if (try? await api.call(.get, ["readyz"])) != nil { return }  // not yet: ask again
             try await Task.sleep(for: .milliseconds(50))
         }
-        await gateway.stop()
-        throw Fault(description: "the gateway did not become ready within 20 seconds")
+        await stop()
+        throw Fault(description: "the gateway did not become ready within 30 seconds")
+    }
+
+    /// `kill -9`, and a new process on the same data.
+    func killAndRestart() async throws {
+        let old = process.withLock { $0 }
+        kill(old.processID, SIGKILL)
+        await old.stop()
+        let new = try Self.launch(arguments, folder)
+        process.withLock { $0 = new }
+        try await untilReady()
     }
 
     func stop() async {
-        await process.stop()
+        await process.withLock { $0 }.stop()
         try? FileManager.default.removeItem(at: folder)  // what is left is in the temporary folder
     }
 

@@ -70,21 +70,6 @@ struct SingleWorkload {
         private static func rounded(_ value: Double) -> String { String(format: "%.2f", value) }
     }
 
-    /// In milliseconds, as text with two decimals.
-    struct Percentiles {
-        let p50, p99, max: String
-
-        init(_ nanoseconds: [Int64]) {
-            let sorted = nanoseconds.sorted()
-            func at(_ share: Double) -> String {
-                guard !sorted.isEmpty else { return "0" }
-                let index = Swift.min(sorted.count - 1, Int(Double(sorted.count) * share))
-                return String(format: "%.2f", Double(sorted[index]) / 1e6)
-            }
-            (p50, p99, max) = (at(0.5), at(0.99), at(1))
-        }
-    }
-
     /// When each message was sent, answered and received, by its number.
     private final class Record: Sendable {
         struct Times {
@@ -142,9 +127,10 @@ struct SingleWorkload {
     }
 
     func run() async throws -> Result {
-        _ = try await gateway.api.call(
+        let admin = try gateway.operatorAPI()
+        _ = try await admin.call(
             .post, ["v1", "admin", "tenants"], body: ["tenantNo": "bench", "name": "Bench"])
-        let app = try await gateway.api.createApp(tenantNo: "bench", name: "Bench")
+        let app = try await admin.createApp(tenantNo: "bench", name: "Bench")
         let api = GatewayAPI("http://127.0.0.1:\(gateway.httpPort)")
         let token = try await api.token(appID: app.id, secret: app.secret).value
         let record = Record()
@@ -177,7 +163,7 @@ struct SingleWorkload {
         return record.times.withLock { times in
             let accepted = times.status.indices.filter { times.status[$0] == 200 }
             return Result(
-                name: name, isDelivered: isDelivered, machine: Self.machine,
+                name: name, isDelivered: isDelivered, machine: BenchMachine.description,
                 settings: "synchronous=FULL, \(connections) connections, \(devices) devices, "
                     + "\(textBytes) bytes of text, \(seconds) s",
                 accepted: accepted.count, refused: times.status.count - accepted.count,
@@ -193,7 +179,8 @@ struct SingleWorkload {
 
     private func makeAccounts() async throws -> [String] {
         var accounts: [String] = []
-        for number in 0..<devices { accounts.append(try await gateway.api.createAccount(userID: "user\(number)")) }
+        let admin = try gateway.operatorAPI()
+        for number in 0..<devices { accounts.append(try await admin.createAccount(userID: "user\(number)")) }
         return accounts
     }
 
@@ -241,12 +228,4 @@ struct SingleWorkload {
     }
 
     private func cpu(_ processID: Int32?) -> Double { processID.map(BenchGateway.cpuSeconds(of:)) ?? 0 }
-
-    private static var machine: String {
-        let processor =
-            (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?  // unknown where /proc is closed
-            .split(separator: "\n").first { $0.hasPrefix("model name") }?
-            .split(separator: ":").last.map { $0.trimmingPrefix(" ").description }
-        return "\(ProcessInfo.processInfo.activeProcessorCount) cores, \(processor ?? "unknown processor")"
-    }
 }
