@@ -16,6 +16,8 @@ public final class PushQueue: Sendable {
         /// After a refused credential one push at a time probes it, until one gets through.
         var isProbing = false
         var isClosed = false
+        /// Why and since when nothing goes out.
+        var paused: (reply: VendorReply, since: Milliseconds)?
 
         func capacity(now: Milliseconds) -> Int {
             guard !isClosed, now >= pausedUntil else { return 0 }
@@ -45,6 +47,7 @@ public final class PushQueue: Sendable {
     private let logger: Logger
     private let signal = WakeSignal()
     private let state = Mutex(State())
+    private let counts = Mutex(PushCounters())
     /// The last reading of the settings: they come one after the other, or an older one would close a newer one's lane.
     private let reading = Mutex<Task<Void, any Error>?>(nil)
 
@@ -333,6 +336,7 @@ public final class PushQueue: Sendable {
     ) -> PushJobChange {
         let now = clock.now
         let attempts = job.attempts + 1
+        counts.withLock { $0.count(answer, of: token.vendor) }
         switch answer {
         case .sent(let vendorID):
             settled(job.lane)
@@ -353,12 +357,12 @@ public final class PushQueue: Sendable {
                 at: retries.next(afterAttempts: attempts, asked: nil, isPace: false, now: now), token, reply, expiry)
         case .slow(let reply, let scope, let after):
             let next = retries.next(afterAttempts: attempts, asked: after, isPace: true, now: now)
-            if scope == .credential { pause(job.lane, until: next, isRefused: false) }
+            if scope == .credential { pause(job.lane, reply, until: next, isRefused: false) }
             return again(at: next, token, reply, expiry)
         case .auth(let reply):
             logger.error(
                 "a vendor refused the credential", metadata: ["vendor": "\(token.vendor)", "code": "\(reply.code)"])
-            pause(job.lane, until: now + Self.probeMilliseconds, isRefused: true)
+            pause(job.lane, reply, until: now + Self.probeMilliseconds, isRefused: true)
             return again(at: now + Self.probeMilliseconds, token, reply, expiry)
         }
     }
@@ -375,13 +379,56 @@ public final class PushQueue: Sendable {
             guard state.lanes[lane]?.isProbing == true else { return }
             state.lanes[lane]?.isProbing = false
             state.lanes[lane]?.pausedUntil = 0
+            state.lanes[lane]?.paused = nil
         }
     }
 
-    private func pause(_ lane: Int64, until: Milliseconds, isRefused: Bool) {
+    private func pause(_ lane: Int64, _ reply: VendorReply, until: Milliseconds, isRefused: Bool) {
+        let now = clock.now
         state.withLock { state in
             state.lanes[lane]?.pausedUntil = until
+            let since = state.lanes[lane]?.paused?.since ?? now
+            state.lanes[lane]?.paused = (reply, since)
             if isRefused { state.lanes[lane]?.isProbing = true }
         }
     }
+
+    // MARK: What others see and do
+
+    /// Every credential that is in use, in no order.
+    public func credentials() -> [CredentialStatus] {
+        let now = clock.now
+        return state.withLock { state in
+            state.lanes.values.filter { !$0.isClosed }.map { lane in
+                let isPaused = lane.isProbing || lane.pausedUntil > now
+                return CredentialStatus(
+                    tenantKey: lane.settings.tenantKey, app: lane.settings.app, vendor: lane.settings.vendor,
+                    lane: lane.settings.lane, state: lane.isProbing ? .stopped : isPaused ? .slowed : .running,
+                    code: isPaused ? lane.paused?.reply.code : nil, text: isPaused ? lane.paused?.reply.text : nil,
+                    since: isPaused ? lane.paused?.since : nil, until: isPaused ? lane.pausedUntil : nil,
+                    underWay: lane.underWay)
+            }
+        }
+    }
+
+    /// Starts a stopped or slowed credential again, as if its settings had been put anew.
+    public func restart(tenant: TenantKey, app: AppKey?, vendor: Vendor) {
+        state.withLock { state in
+            for (lane, known) in Array(state.lanes)
+            where known.settings.tenantKey == tenant && known.settings.app == app && known.settings.vendor == vendor {
+                state.lanes[lane]?.isProbing = false
+                state.lanes[lane]?.pausedUntil = 0
+                state.lanes[lane]?.paused = nil
+            }
+        }
+        signal.wake()
+    }
+
+    /// Stops a credential: at most what is in flight goes out.
+    public func stop(lane: Int64, reply: VendorReply) {
+        pause(lane, reply, until: clock.now + Self.probeMilliseconds, isRefused: true)
+    }
+
+    /// What vendors answered since the start.
+    public func counters() -> PushCounters { counts.withLock { $0 } }
 }
