@@ -128,7 +128,8 @@ let package = Package(
         .target(
             name: "PushSimulators",
             dependencies: [
-                "PushGateClient", crypto, cryptoExtras, deque, logging, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK,
+                "PushGateClient", asyncHTTPClient, crypto, cryptoExtras, deque, logging, nioCore, nioPosix, nioHTTP1,
+                nioHTTP2, nioHPACK,
                 nioSSL,
                 swiftASN1, x509,
             ]),

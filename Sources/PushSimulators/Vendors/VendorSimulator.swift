@@ -27,6 +27,7 @@ public final class VendorSimulator: Sendable {
     private let services: [any VendorService]
     private let verifier: ProviderTokenVerifier
     private let accessTokens: AccessTokens
+    let receipts: ReceiptSender
     private let removesCAFile: Bool
     private let isShutDown = Atomic(false)
 
@@ -46,6 +47,7 @@ public final class VendorSimulator: Sendable {
         services = parts.services
         verifier = parts.verifier
         accessTokens = parts.accessTokens
+        receipts = parts.receipts
     }
 
     /// What is shared by the listeners.
@@ -55,6 +57,7 @@ public final class VendorSimulator: Sendable {
         let verifier: ProviderTokenVerifier
         let accessTokens: AccessTokens
         let services: [any VendorService]
+        let receipts: ReceiptSender
     }
 
     /// Makes certificates and credentials and begins to listen.
@@ -124,8 +127,10 @@ public final class VendorSimulator: Sendable {
         ]
         let parts = Parts(
             record: record, faults: faults, verifier: verifier, accessTokens: accessTokens,
-            services: [apnsService] + others)
-        let control = ControlPage(record: record, faults: faults, services: parts.services, credentials: credentials)
+            services: [apnsService] + others, receipts: ReceiptSender(services: others, clock: clock))
+        let control = ControlPage(
+            record: record, faults: faults, services: parts.services, credentials: credentials,
+            receipts: ReceiptControl(receipts: parts.receipts, record: record))
         func dispatcher(_ services: [any VendorService], _ control: ControlPage?) -> VendorDispatcher {
             VendorDispatcher(services: services, control: control, faults: faults, record: record, clock: clock)
         }

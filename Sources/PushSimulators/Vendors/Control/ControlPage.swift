@@ -3,22 +3,26 @@ import NIOCore
 /// The plain HTTP side for people and scripts: what arrived, what goes wrong, and the credentials.
 ///
 /// `GET /` a page, `GET /pushes?vendor=&token=&messageId=&limit=`, `GET /visible?token=`, `GET /refusals`,
-/// `GET /counters`, `GET /credentials`, `GET|POST|DELETE /faults`, `DELETE /pushes`.
+/// `GET /counters`, `GET /credentials`, `GET|POST|DELETE /faults`, `GET|POST /receipts`, `DELETE /pushes`.
 final class ControlPage: Sendable {
     private static let mostItems = 10_000
+    /// Longer request bodies are not shown, only how long they are.
+    private static let mostPayloadBytes = 16 * 1024
     private let record: PushRecord
     private let faults: FaultBoard
     private let services: [any VendorService]
     private let credentials: VendorSimulator.Credentials
+    private let receipts: ReceiptControl
 
     init(
         record: PushRecord, faults: FaultBoard, services: [any VendorService],
-        credentials: VendorSimulator.Credentials
+        credentials: VendorSimulator.Credentials, receipts: ReceiptControl
     ) {
         self.record = record
         self.faults = faults
         self.services = services
         self.credentials = credentials
+        self.receipts = receipts
     }
 
     func answer(_ request: SimulatorRequest) -> SimulatorResponse {
@@ -42,6 +46,8 @@ final class ControlPage: Sendable {
         case ("GET", "/credentials"): return .json(200, settings().text)
         case ("GET", "/faults"): return items(faults.active.map(FaultJSON.write))
         case ("POST", "/faults"): return setFault(request)
+        case ("GET", "/receipts"): return items(receipts.list())
+        case ("POST", "/receipts"): return receipts.post(request)
         case ("DELETE", "/faults"):
             faults.clear(query["vendor"].flatMap(SimulatedVendor.init(rawValue:)))
             return SimulatorResponse(status: 204)
@@ -70,10 +76,17 @@ final class ControlPage: Sendable {
             "sequence": .integer(Int64(push.sequence)), "vendor": .string(push.vendor.rawValue),
             "token": .string(push.token), "form": .string(push.form.rawValue), "vendorId": .string(push.vendorId),
             "receivedAt": .integer(push.receivedAt),
-            "payload": (try? JSONParser.parse(push.payloadBytes)) ?? .string(push.payload),
             "headers": .object(
                 Dictionary(push.headers.map { ($0.name, .string($0.value)) }) { first, _ in first }),
         ]
+        // The tokens of a batch make its body long, and each of its pushes would repeat it.
+        if push.payloadBytes.readableBytes <= Self.mostPayloadBytes {
+            members["payload"] = (try? JSONParser.parse(push.payloadBytes)) ?? .string(push.payload)
+        } else {
+            members["payloadBytes"] = .integer(Int64(push.payloadBytes.readableBytes))
+        }
+        members["receiptTag"] = push.receiptTag.map { .string($0) }
+        members["receiptURL"] = push.receiptURL.map { .string($0) }
         members["messageId"] = push.messageId.map { .string($0) }
         members["title"] = push.title.map { .string($0) }
         members["body"] = push.body.map { .string($0) }

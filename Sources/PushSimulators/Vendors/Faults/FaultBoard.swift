@@ -24,6 +24,9 @@ final class FaultBoard: Sendable {
             case .deadTokens(_, let code, _): code
             default: nil
             }
+        if case .partialBatch(let every) = fault.fault, every < 1 {
+            throw VendorSimulatorError.invalid("every must be at least 1")
+        }
         if let code, let service = services.first(where: { $0.vendor == fault.vendor }),
             service.refusal(code: code) == nil
         {
@@ -42,7 +45,8 @@ final class FaultBoard: Sendable {
         }
     }
 
-    /// Decides about one request and counts it. Dead tokens are decided later, by ``deadToken(_:token:)``.
+    /// Decides about one request and counts it. What befalls single tokens is decided later, by ``deadToken(_:token:)``
+    /// and ``batch(_:tokens:)``.
     func plan(_ vendor: SimulatedVendor, _ purpose: RequestPurpose) -> Plan {
         guard !isEmpty.load(ordering: .acquiring) else { return Plan() }
         return faults.withLock { faults in
@@ -52,7 +56,7 @@ final class FaultBoard: Sendable {
                 case .slow(let milliseconds):
                     plan.delayMilliseconds += milliseconds
                     use(index, &faults)
-                case .deadTokens: break
+                case .deadTokens, .partialBatch: break
                 case .goAway(let afterRequests):
                     guard plan.fault == nil else { break }
                     faults[index].counted += 1
@@ -84,6 +88,50 @@ final class FaultBoard: Sendable {
                 return (code, timestamp)
             }
             return nil
+        }
+    }
+
+    /// What befalls the tokens of one batch. A fault that hits any of them is counted once.
+    struct Batch {
+        struct Dead {
+            let code: String?
+            let timestamp: Int64?
+        }
+
+        /// By position in the batch.
+        var dead: [Int: Dead] = [:]
+        /// Positions that a partial batch leaves out; never one that is dead.
+        var failed: Set<Int> = []
+
+        /// Positions at which the push is taken.
+        func taken(of count: Int) -> [Int] {
+            guard !dead.isEmpty || !failed.isEmpty else { return Array(0..<count) }
+            return (0..<count).filter { dead[$0] == nil && !failed.contains($0) }
+        }
+    }
+
+    func batch(_ vendor: SimulatedVendor, tokens: [String]) -> Batch {
+        guard !isEmpty.load(ordering: .acquiring) else { return Batch() }
+        return faults.withLock { faults in
+            var batch = Batch()
+            for index in faults.indices where faults[index].vendor == vendor && faults[index].purpose == .send {
+                let before = batch.dead.count + batch.failed.count
+                switch faults[index].fault {
+                case .deadTokens(let named, let code, let timestamp):
+                    for (position, token) in tokens.enumerated()
+                    where batch.dead[position] == nil && named?.contains(token) ?? true {
+                        batch.dead[position] = Batch.Dead(code: code, timestamp: timestamp)
+                        batch.failed.remove(position)
+                    }
+                case .partialBatch(let every):
+                    for position in stride(from: every - 1, to: tokens.count, by: every)
+                    where batch.dead[position] == nil { batch.failed.insert(position) }
+                default: continue
+                }
+                if batch.dead.count + batch.failed.count > before { use(index, &faults) }
+            }
+            removeUsed(&faults)
+            return batch
         }
     }
 

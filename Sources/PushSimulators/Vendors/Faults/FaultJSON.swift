@@ -1,7 +1,7 @@
 /// The form of faults on the control page: `{"vendor": "apns", "fault": "slow", "milliseconds": 500, "requests": 3,
 /// "on": "send"}`. Members beside those: `milliseconds` (slow), `afterAccepting` (hang, reset), `retryAfter` (seconds)
 /// or `retryAfterDate` (seconds ahead, sent as a date), `status` (serverError), `tokens`, `code`, `timestamp`
-/// (deadTokens), `code` (code), `afterRequests` (goAway).
+/// (deadTokens), `every` (partialBatch), `code` (code), `afterRequests` (goAway).
 enum FaultJSON {
     /// - Throws: ``VendorSimulatorError/invalid(_:)`` with what is wrong.
     static func read(_ value: JSONValue) throws -> ActiveFault {
@@ -34,6 +34,7 @@ enum FaultJSON {
         case "deadTokens":
             let tokens = value["tokens"]?.array.map { Set($0.compactMap(\.string)) }
             return .deadTokens(tokens, code: value["code"]?.string, timestamp: value["timestamp"]?.integer)
+        case "partialBatch": return .partialBatch(every: try number(value, "every", in: 1...1_000_000))
         case "expiredAuthorization": return .expiredAuthorization
         case "code":
             guard let code = value["code"]?.string else { throw VendorSimulatorError.invalid("code is missing") }
@@ -44,7 +45,7 @@ enum FaultJSON {
         default:
             throw VendorSimulatorError.invalid(
                 "fault must be one of slow, hang, reset, tooManyRequests, serverError, deadTokens, "
-                    + "expiredAuthorization, code, garbage, goAway, refuseStream")
+                    + "partialBatch, expiredAuthorization, code, garbage, goAway, refuseStream")
         }
     }
 
@@ -81,6 +82,7 @@ enum FaultJSON {
             members["tokens"] = tokens.map { .array($0.sorted().map { .string($0) }) }
             members["code"] = code.map { .string($0) }
             members["timestamp"] = timestamp.map { .integer($0) }
+        case .partialBatch(let every): members["every"] = .integer(Int64(every))
         case .code(let code): members["code"] = .string(code)
         case .goAway(let afterRequests): members["afterRequests"] = .integer(Int64(afterRequests))
         case .expiredAuthorization, .garbage, .refuseStream: break

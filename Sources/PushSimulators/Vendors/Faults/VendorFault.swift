@@ -28,6 +28,10 @@ public enum VendorFault: Sendable, Equatable {
     /// `code`: one of the vendor's codes for it, nil for the usual one (APNs `Unregistered`, FCM `UNREGISTERED`,
     /// webhook `rejected`). `timestamp`: since when, in milliseconds (APNs 410 only; nil: now).
     case deadTokens(Set<String>?, code: String?, timestamp: Int64?)
+    /// Every `every`-th token of a batch, counted from 1 within each batch, is answered as failed in the form that the
+    /// vendor has for a part of a batch (Huawei `illegal_tokens`, HONOR `failTokens`, …); the others are taken. Nothing
+    /// happens to vendors without batches, and to batches that are shorter.
+    case partialBatch(every: Int)
     /// The credential has run out (APNs `ExpiredProviderToken`, FCM 401).
     case expiredAuthorization
     /// The answer with this code of the vendor's own table.
@@ -48,6 +52,7 @@ public enum VendorFault: Sendable, Equatable {
         case .tooManyRequests: "tooManyRequests"
         case .serverError: "serverError"
         case .deadTokens: "deadTokens"
+        case .partialBatch: "partialBatch"
         case .expiredAuthorization: "expiredAuthorization"
         case .code: "code"
         case .garbage: "garbage"

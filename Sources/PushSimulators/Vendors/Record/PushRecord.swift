@@ -43,20 +43,23 @@ final class PushRecord: Sendable {
         }
     }
 
-    func accept(_ push: RecordedPush) {
+    func accept(_ push: RecordedPush) { accept([push]) }
+
+    /// The pushes of one request, in the order of its tokens.
+    func accept(_ pushes: [RecordedPush]) {
         let served = state.withLock { state -> [(Waiter, RecordedPush)] in
-            var push = push
-            state.lastSequence += 1
-            push.sequence = state.lastSequence
-            state.counters[push.vendor, default: VendorCounters()].accepted += 1
-            state.pushes.append(push)
-            state.sequencesByToken[push.vendor, default: [:]][push.token, default: []].append(push.sequence)
-            if state.pushes.count > limit { Self.dropOldest(&state) }
-            guard !state.waiters.isEmpty else { return [] }
             var served: [(Waiter, RecordedPush)] = []
-            for (id, waiter) in state.waiters where waiter.matches(push) {
-                served.append((waiter, push))
-                state.waiters[id] = nil
+            for var push in pushes {
+                state.lastSequence += 1
+                push.sequence = state.lastSequence
+                state.counters[push.vendor, default: VendorCounters()].accepted += 1
+                state.pushes.append(push)
+                state.sequencesByToken[push.vendor, default: [:]][push.token, default: []].append(push.sequence)
+                if state.pushes.count > limit { Self.dropOldest(&state) }
+                for (id, waiter) in state.waiters where waiter.matches(push) {
+                    served.append((waiter, push))
+                    state.waiters[id] = nil
+                }
             }
             return served
         }

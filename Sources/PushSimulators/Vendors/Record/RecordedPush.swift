@@ -15,8 +15,10 @@ public struct RecordedPush: Sendable {
         case expired
         /// It was only to be checked (FCM `validate_only`).
         case dryRun
-        /// The receiver had this very event before (webhook: the same `webhook-id`).
+        /// The receiver had this very event before (webhook: the same `webhook-id`; Xiaomi: the same `extra.jobkey`).
         case repeated
+        /// The vendor took it for a token that does not live, and tells so only by a receipt (Xiaomi).
+        case deadToken
     }
 
     /// Position among all accepted pushes, from 1, without gaps.
@@ -37,6 +39,11 @@ public struct RecordedPush: Sendable {
     public let receivedAt: Int64
     let payloadBytes: ByteBuffer
     let fields: HPACKHeaders
+
+    /// What the sender wants to have back in a receipt (Huawei and HONOR `biTag`, `callback.param` elsewhere).
+    public internal(set) var receiptTag: String?
+    /// Where receipts for this push go, if it says so itself.
+    public internal(set) var receiptURL: String?
 
     /// The request body, byte for byte.
     public var payload: String { String(buffer: payloadBytes) }

@@ -7,7 +7,7 @@ final class HTTP1ConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
-    private static let mostBodyBytes = 256 * 1024
+    private static let mostBodyBytes = 4 * 1024 * 1024
     private let dispatcher: VendorDispatcher
     private let resetHandler: ConnectionResetHandler
     private let connection = SimulatorConnection()

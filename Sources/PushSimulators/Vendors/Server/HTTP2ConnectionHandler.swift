@@ -18,9 +18,9 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
     }
 
     /// What is kept of a body. Longer ones break every vendor's limit: the rest is read and thrown away.
-    private static let keptBodyBytes = 64 * 1024
+    private static let keptBodyBytes = 4 * 1024 * 1024
     /// Beyond this the stream is reset.
-    private static let mostBodyBytes = 1024 * 1024
+    private static let mostBodyBytes = 8 * 1024 * 1024
     private static let windowUpdateThreshold = 32 * 1024
 
     private let dispatcher: VendorDispatcher

@@ -51,7 +51,7 @@ final class VendorDispatcher: Sendable {
         }
         guard let fault = plan.faults.fault else { return .reply(answer(service, request, connection)) }
         switch fault {
-        case .slow, .deadTokens: return .reply(answer(service, request, connection))
+        case .slow, .deadTokens, .partialBatch: return .reply(answer(service, request, connection))
         case .hang(let afterAccepting):
             if afterAccepting { _ = answer(service, request, connection) }
             return .hang
