@@ -76,7 +76,7 @@ struct Bench: AsyncParsableCommand {
         let gateway = try await BenchGateway.start(
             arguments: [
                 "--allow-private-endpoints", "--ca-file", simulator.caFile,
-            ], configuration: "presence-doubt-seconds: 0.1\n", progress: progress)
+            ], progress: progress)
         let rows: [FallbackWorkload.Row]
         do {
             rows = try await FallbackWorkload(

@@ -34,27 +34,18 @@ final class BenchGateway: Sendable {
         return GatewayAPI("http://127.0.0.1:\(httpPort)", authorization: .admin(token, tenantNo: "bench"))
     }
 
-    /// - Parameters:
-    ///   - arguments: for `serve`, beside those that every measurement has.
-    ///   - configuration: YAML, for what has no flag.
-    static func start(
-        arguments more: [String] = [], configuration: String? = nil, progress: (String) -> Void
-    ) async throws -> BenchGateway {
+    /// - Parameter arguments: for `serve`, beside those that every measurement has.
+    static func start(arguments more: [String] = [], progress: (String) -> Void) async throws -> BenchGateway {
         let folder = URL(fileURLWithPath: NSTemporaryDirectory()).appending(path: "pushgate-bench-\(getpid())")
         let directory = DataDirectory(folder.path)
         try directory.prepare()
         let (http, mqtt) = (try freePort(), try freePort())
         progress("starting a gateway in \(folder.path)")
-        var arguments =
+        let arguments =
             [
                 "serve", "--until-input-ends", "--data-dir", folder.path, "--http", "127.0.0.1:\(http)", "--mqtt",
                 "127.0.0.1:\(mqtt)",
             ] + more
-        if let configuration {
-            let file = folder.appending(path: "bench.yaml")
-            try Data(configuration.utf8).write(to: file)
-            arguments += ["--config", file.path]
-        }
         _ = try directory.masterKey(create: true)
         let gateway = BenchGateway(
             httpPort: http, process: try launch(arguments, folder), arguments: arguments, directory: directory,
