@@ -4,6 +4,7 @@
 ALTER TABLE push ADD COLUMN class INTEGER NOT NULL DEFAULT 0 CHECK (class IN (0, 1));  -- 0 transactional, 1 marketing
 DROP INDEX push_due;
 CREATE INDEX push_due ON push (lane, class, not_before) WHERE state = 'waiting';
+CREATE INDEX push_expiring ON push (expires_at) WHERE state = 'waiting';
 
 -- 1 = the vendor's code for it is one that a wrong credential gives as well.
 ALTER TABLE push_token ADD COLUMN is_doubtful INTEGER NOT NULL DEFAULT 0 CHECK (is_doubtful IN (0, 1));

@@ -84,7 +84,8 @@ public struct Limits: Sendable {
     public var broadcastsOutstandingMax = 32
 
     // Vendor push.
-    public var pushJobsInMemoryMax = 4000
+    /// Jobs of all credentials together that were taken from disk and whose outcome is not on disk yet.
+    public var pushJobsInMemoryMax = 16_000
     public var pushRetryFirst: Duration = .seconds(1)
     public var pushRetryMax: Duration = .seconds(600)
     /// A shown notification is replaced this long after its message was changed: a device that is connected learns of

@@ -67,11 +67,20 @@ public struct PushJob: Sendable {
     /// 0 = the notification of the message; above that a replacement of what is shown.
     public let turn: Int
     public let expiresAt: Milliseconds
+    public let messageClass: MessageClass
+    /// When it was due before it was claimed.
+    public let dueAt: Milliseconds
+    public let claimedAt: Milliseconds
 
+    /// - Parameter attempts: with the one that begins.
     public init(
         key: Int64, lane: Int64, message: MessageKey, device: DeviceKey, attempts: Int, createdAt: Milliseconds,
-        turn: Int = 0, expiresAt: Milliseconds = .max
+        turn: Int = 0, expiresAt: Milliseconds = .max, messageClass: MessageClass = .transactional,
+        dueAt: Milliseconds? = nil, claimedAt: Milliseconds? = nil
     ) {
+        self.messageClass = messageClass
+        self.dueAt = dueAt ?? createdAt
+        self.claimedAt = claimedAt ?? createdAt
         self.turn = turn
         self.expiresAt = expiresAt
         self.key = key
@@ -80,6 +89,17 @@ public struct PushJob: Sendable {
         self.device = device
         self.attempts = attempts
         self.createdAt = createdAt
+    }
+}
+
+/// How many due jobs of one lane are taken at most.
+public struct JobClaim: Sendable {
+    public let lane: Int64
+    public let limits: [MessageClass: Int]
+
+    public init(lane: Int64, limits: [MessageClass: Int]) {
+        self.lane = lane
+        self.limits = limits
     }
 }
 
@@ -185,14 +205,24 @@ public protocol DeliveryStore: Sendable {
     /// there were any.
     func hasten(_ devices: [DeviceKey], at now: Milliseconds) async throws -> Bool
 
-    /// Takes due jobs of one lane and leases them: nobody else gets them before `leaseUntil`, a crash frees them then.
-    func claimJobs(lane: Int64, limit: Int, now: Milliseconds, leaseUntil: Milliseconds) async throws -> [PushJob]
+    /// Takes due jobs in one transaction and leases them: nobody else gets them before `leaseUntil`, a crash frees them
+    /// then.
+    ///
+    /// - Parameter held: jobs that the caller has in memory. They are never taken again, whatever became of the clock
+    ///   and their lease.
+    func claimJobs(
+        _ claims: [JobClaim], besides held: Set<Int64>, now: Milliseconds, leaseUntil: Milliseconds
+    ) async throws -> [PushJob]
+    /// Ends at most `limit` waiting jobs that have outlived their time and that nobody holds. `words`: why they waited,
+    /// by lane. Returns how many it ended.
+    func expireJobs(limit: Int, words: [Int64: VendorReply], at now: Milliseconds) async throws -> Int
     /// At start: leases of the process that is gone are free at once.
     func releaseLeases(at now: Milliseconds) async throws
     /// Lanes with waiting jobs and the time of each one's next due job.
     func lanesWithJobs() async throws -> [Int64: Milliseconds]
-    /// nil when the job waits no longer, or what it is made of is gone.
-    func subject(of job: PushJob) async throws -> PushSubject?
+    /// What these jobs' pushes are built from, as it is in one moment. None for a job that waits no longer, or whose
+    /// message or device is gone.
+    func subjects(of jobs: [PushJob]) async throws -> [Int64: PushSubject]
     func change(_ jobs: [(PushJob, PushJobChange)], at now: Milliseconds) async throws
 
     func vendorSettings() async throws -> [VendorSettings]

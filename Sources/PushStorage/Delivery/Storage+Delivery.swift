@@ -104,10 +104,21 @@ extension Storage: DeliveryStore {
     }
 
     public func claimJobs(
-        lane: Int64, limit: Int, now: Milliseconds, leaseUntil: Milliseconds
+        _ claims: [JobClaim], besides held: Set<Int64>, now: Milliseconds, leaseUntil: Milliseconds
     ) async throws -> [PushJob] {
         try await commits.run { writer in
-            try PushJobs(writer: writer, now: now).claim(lane: lane, limit: limit, leaseUntil: leaseUntil)
+            try PushClaims(writer: writer, now: now).claim(claims, besides: held, leaseUntil: leaseUntil)
+        }
+    }
+
+    public func expireJobs(limit: Int, words: [Int64: VendorReply], at now: Milliseconds) async throws -> Int {
+        // Nearly always there are none: a read is cheaper than a synced transaction.
+        let any = try await file.read { db in
+            try Int.fetchOne(db.cachedStatement(sql: PushClaims.anyExpiredSQL), arguments: [now])
+        }
+        guard any != nil else { return 0 }
+        return try await commits.run { writer in
+            try PushClaims(writer: writer, now: now).expire(limit: limit, words: words)
         }
     }
 
@@ -133,54 +144,6 @@ extension Storage: DeliveryStore {
                     """)
             return Dictionary(rows.map { ($0[0], $0[1]) }) { first, _ in first }
         }
-    }
-
-    public func subject(of job: PushJob) async throws -> PushSubject? {
-        var subject = try await readSubject(of: job)
-        if let found = subject, found.message.push.showsUnreadTotal {
-            subject?.unreadTotal = try await unreadTotal(of: found.device.account.key)
-        }
-        return subject
-    }
-
-    private func readSubject(of job: PushJob) async throws -> PushSubject? {
-        try await file.read { [access] db in
-            guard let device = try DeviceRows.device(db, job.device), let tenant = access.tenant(key: device.tenantKey),
-                let message = try MessageRows.message(db, key: job.message, tenantNo: { _ in tenant.tenantNo }),
-                let push = try Row.fetchOne(
-                    db, sql: "SELECT seq, token FROM push WHERE key = ? AND state = 'waiting'", arguments: [job.key]),
-                try !JobRows.isCancelled(db, job.message)
-            else { return nil }
-            let token = try Row.fetchOne(
-                db,
-                sql: """
-                    SELECT key, vendor, token, kind, environment, set_at FROM push_token
-                    WHERE key = ? AND device = ? AND state = 'live'
-                    """,
-                arguments: [push[1] as Int64?, job.device.rawValue]
-            ).flatMap(DeviceRows.token)
-            return PushSubject(
-                message: message, device: device, tenant: tenant, token: token?.token,
-                isAcknowledged: try Cursors.hasStored(db, device: job.device, message, seq: push[0]),
-                senderName: try Self.senderName(db, of: job.message),
-                isBurned: try MessageRows.isBurned(db, message, by: device.account.key),
-                isRead: try ReadCursors.isRead(db, by: device.account.key, message.receiverPeer, seq: push[0]))
-        }
-    }
-
-    private static func senderName(_ db: Database, of message: MessageKey) throws -> String? {
-        let row = try Row.fetchOne(
-            db,
-            sql: """
-                SELECT g.name, a.user_id, p.name FROM message m
-                LEFT JOIN user_group g ON g.key = m.group_key
-                LEFT JOIN account a ON a.key = m.sender_account AND a.deleted_at IS NULL
-                LEFT JOIN app p ON p.key = m.sender_app
-                WHERE m.key = ?
-                """,
-            arguments: [message.rawValue])
-        guard let row else { return nil }
-        return [row[0], row[1], row[2]].compactMap { $0 as String? }.first { !$0.isEmpty }
     }
 
     public func change(_ jobs: [(PushJob, PushJobChange)], at now: Milliseconds) async throws {

@@ -21,6 +21,35 @@ enum DeviceRows {
         ).map { try device($0, tokens: tokens(db, of: $0[0]).map(\.token)) }
     }
 
+    static let byKeysSQL =
+        "SELECT \(columns) FROM json_each(?) j CROSS JOIN device d ON d.key = j.value JOIN account a ON a.key = d.account"
+
+    static let tokensByDevicesSQL = """
+        SELECT t.key, t.vendor, t.token, t.kind, t.environment, t.set_at, t.device
+        FROM json_each(?) j CROSS JOIN push_token t ON t.device = j.value AND t.state = 'live'
+        ORDER BY t.position
+        """
+
+    /// Devices with the rows of their live tokens, in their order of preference.
+    static func devices(
+        _ db: Database, keys: [DeviceKey]
+    ) throws -> [DeviceKey: (device: Device, tokens: [TokenRow])] {
+        let list = KeyList.json(Array(Set(keys.map(\.rawValue))))
+        var tokens: [Int64: [TokenRow]] = [:]
+        let tokenRows = try Row.fetchCursor(db.cachedStatement(sql: tokensByDevicesSQL), arguments: [list])
+        while let row = try tokenRows.next() {
+            if let token = token(row) { tokens[row[6], default: []].append(token) }
+        }
+        var found: [DeviceKey: (device: Device, tokens: [TokenRow])] = [:]
+        let rows = try Row.fetchCursor(db.cachedStatement(sql: byKeysSQL), arguments: [list])
+        while let row = try rows.next() {
+            let own = tokens[row[0]] ?? []
+            let device = try device(row, tokens: own.map(\.token))
+            found[device.key] = (device, own)
+        }
+        return found
+    }
+
     private static func device(_ row: Row, tokens: [PushToken]) throws -> Device {
         Device(
             key: DeviceKey(rawValue: row[0]), deviceID: row[1], tenantKey: TenantKey(rawValue: row[2]),

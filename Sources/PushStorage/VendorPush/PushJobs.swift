@@ -1,62 +1,27 @@
 import GRDB
 import PushCore
 
-/// The life of a push job: waiting, leased, and one of three ends.
+/// What becomes of claimed push jobs: another try, or one of three ends.
 struct PushJobs {
     let writer: Writer
     let now: Milliseconds
+    /// What was looked up for other jobs of the same transaction.
+    private let memo = Memo()
+
+    private final class Memo {
+        var changedAt: [MessageKey: Milliseconds] = [:]
+    }
+
+    init(writer: Writer, now: Milliseconds) {
+        self.writer = writer
+        self.now = now
+    }
 
     private var db: Database { writer.db }
 
-    static let claimSQL = """
-        UPDATE push SET is_leased = 1, claimed_at = ?3, not_before = ?4, attempts = attempts + 1, updated_at = ?3
-        WHERE key IN (
-            SELECT key FROM push WHERE state = 'waiting' AND lane = ?1 AND class = ?5 AND not_before <= ?3
-            ORDER BY not_before LIMIT ?2)
-        RETURNING key, lane, message, device, attempts, created_at, expires_at, turn
-        """
-
-    /// Transactional pushes first: marketing gets the room they leave.
-    func claim(lane: Int64, limit: Int, leaseUntil: Milliseconds) throws -> [PushJob] {
-        var jobs: [PushJob] = []
-        for messageClass in MessageClass.allCases where jobs.count < limit {
-            jobs += try claim(messageClass, lane: lane, limit: limit - jobs.count, leaseUntil: leaseUntil)
-        }
-        return jobs
-    }
-
-    private func claim(
-        _ messageClass: MessageClass, lane: Int64, limit: Int, leaseUntil: Milliseconds
-    ) throws -> [PushJob] {
-        let rows = try Row.fetchAll(
-            db.cachedStatement(sql: Self.claimSQL), arguments: [lane, limit, now, leaseUntil, messageClass.rawValue])
-        var jobs: [PushJob] = []
-        for row in rows {
-            if (row[6] as Int64) <= now {
-                try end(row[0], "skipped", reason: .expired)
-            } else {
-                jobs.append(
-                    PushJob(
-                        key: row[0], lane: row[1], message: MessageKey(rawValue: row[2]),
-                        device: DeviceKey(rawValue: row[3]), attempts: row[4], createdAt: row[5], turn: row[7],
-                        expiresAt: row[6]))
-            }
-        }
-        return jobs.sorted { $0.key < $1.key }
-    }
-
     func change(_ job: PushJob, _ change: PushJobChange) throws {
         switch change {
-        case .accepted(let vendor, let vendorID):
-            // It went out, also if it was cancelled while it was under way.
-            try db.execute(
-                sql: """
-                    UPDATE push SET state = 'accepted', reason = NULL, vendor = ?, vendor_id = ?, is_leased = 0,
-                        updated_at = ?
-                    WHERE key = ? AND state IN ('waiting', 'skipped')
-                    """,
-                arguments: [vendor.rawValue, vendorID, now, job.key])
-            try PushReplacements(writer: writer, now: now).catchUp(job.key)
+        case .accepted(let vendor, let vendorID): try accept(job, vendor, vendorID)
         case .skipped(let reason): try end(job.key, "skipped", reason: reason)
         case .failed(let vendor, let reason, let reply):
             try end(job.key, "failed", reason: reason, vendor: vendor, reply: reply)
@@ -67,32 +32,73 @@ struct PushJobs {
             try quarantine(token, of: job, reply: reply, since: since)
             try goOn(job, after: token, reply: reply)
         case .released(let at):
-            // It was not tried: that is no attempt.
-            try db.execute(
-                sql: """
-                    UPDATE push SET is_leased = 0, not_before = ?, attempts = max(0, attempts - 1), updated_at = ?
-                    WHERE key = ? AND state = 'waiting'
-                    """,
-                arguments: [at, now, job.key])
+            let update = try writer.statement(
+                """
+                UPDATE push SET is_leased = 0, not_before = ?1, attempts = max(0, attempts - 1), updated_at = ?2
+                WHERE key = ?3 AND state = 'waiting'
+                """)
+            update.bind(1, at)
+            update.bind(2, now)
+            update.bind(3, job.key)
+            try update.run()
         }
     }
 
+    /// It went out, also if it was cancelled while it was under way.
+    private func accept(_ job: PushJob, _ vendor: Vendor, _ vendorID: String?) throws {
+        let update = try writer.statement(
+            """
+            UPDATE push SET state = 'accepted', reason = NULL, vendor = ?1, vendor_id = ?2, is_leased = 0,
+                updated_at = ?3
+            WHERE key = ?4 AND state IN ('waiting', 'skipped')
+            """)
+        update.bind(1, vendor.rawValue)
+        update.bind(2, vendorID)
+        update.bind(3, now)
+        update.bind(4, job.key)
+        try update.run()
+        if job.turn == 0, try changedAt(job.message) >= job.claimedAt {
+            try PushReplacements(writer: writer, now: now).catchUp(job.key)
+        }
+    }
+
+    /// When a message last became something else than what its first pushes show: `.max` where it was revoked.
+    private func changedAt(_ message: MessageKey) throws -> Milliseconds {
+        if let known = memo.changedAt[message] { return known }
+        let select = try writer.statement(
+            "SELECT CASE state WHEN 1 THEN 9223372036854775807 WHEN 0 THEN revised_at END FROM message WHERE key = ?")
+        select.bind(1, message.rawValue)
+        let found = try select.first { $0.optionalInteger(0) }.flatMap { $0 } ?? .min
+        memo.changedAt[message] = found
+        return found
+    }
+
     private func wait(_ key: Int64, until at: Milliseconds) throws {
-        try db.execute(
-            sql: "UPDATE push SET is_leased = 0, not_before = ?, updated_at = ? WHERE key = ? AND state = 'waiting'",
-            arguments: [at, now, key])
+        let update = try writer.statement(
+            "UPDATE push SET is_leased = 0, not_before = ?, updated_at = ? WHERE key = ? AND state = 'waiting'")
+        update.bind(1, at)
+        update.bind(2, now)
+        update.bind(3, key)
+        try update.run()
     }
 
     private func end(
         _ key: Int64, _ state: String, reason: SkipReason, vendor: Vendor? = nil, reply: VendorReply? = nil
     ) throws {
-        try db.execute(
-            sql: """
-                UPDATE push SET state = ?, reason = ?, vendor = ifnull(?, vendor), code = ?, text = ?, is_leased = 0,
-                    updated_at = ?
-                WHERE key = ? AND state = 'waiting'
-                """,
-            arguments: [state, reason.rawValue, vendor?.rawValue, reply?.code, reply?.text, now, key])
+        let update = try writer.statement(
+            """
+            UPDATE push SET state = ?1, reason = ?2, vendor = ifnull(?3, vendor), code = ?4, text = ?5, is_leased = 0,
+                updated_at = ?6
+            WHERE key = ?7 AND state = 'waiting'
+            """)
+        update.bind(1, state)
+        update.bind(2, reason.rawValue)
+        update.bind(3, vendor?.rawValue)
+        update.bind(4, reply?.code)
+        update.bind(5, reply?.text)
+        update.bind(6, now)
+        update.bind(7, key)
+        try update.run()
     }
 
     // MARK: Dead tokens
@@ -155,19 +161,23 @@ struct PushJobs {
 
     // MARK: Events
 
-    private static let eventsPerPushMax = 20
+    private static let eventsPerPushMax: Int64 = 20
 
     /// Keeps what happened to an attempt; beyond the bound the earliest stay.
     private func note(_ push: Int64, _ stage: String, vendor: Vendor, reply: VendorReply, token: Int64?) throws {
-        let number =
-            try Int.fetchOne(
-                db, sql: "SELECT ifnull(max(number), 0) + 1 FROM push_event WHERE push = ?", arguments: [push]) ?? 1
-        guard number <= Self.eventsPerPushMax else { return }
-        try db.execute(
-            sql: "INSERT INTO push_event (push, number, at, stage, vendor, detail, token) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            arguments: [
-                push, number, now, stage, vendor.rawValue,
-                reply.text.isEmpty ? reply.code : "\(reply.code): \(reply.text)", token,
-            ])
+        let insert = try writer.statement(
+            """
+            INSERT INTO push_event (push, number, at, stage, vendor, detail, token)
+            SELECT ?1, n.next, ?2, ?3, ?4, ?5, ?6
+            FROM (SELECT ifnull(max(number), 0) + 1 AS next FROM push_event WHERE push = ?1) n WHERE n.next <= ?7
+            """)
+        insert.bind(1, push)
+        insert.bind(2, now)
+        insert.bind(3, stage)
+        insert.bind(4, vendor.rawValue)
+        insert.bind(5, reply.text.isEmpty ? reply.code : "\(reply.code): \(reply.text)")
+        insert.bind(6, token)
+        insert.bind(7, Self.eventsPerPushMax)
+        try insert.run()
     }
 }

@@ -73,11 +73,12 @@ import Testing
         func decide(_ candidates: [FallbackCandidate], at now: Milliseconds) async throws -> Bool { false }
         func hasten(_ devices: [DeviceKey], at now: Milliseconds) async throws -> Bool { false }
         func claimJobs(
-            lane: Int64, limit: Int, now: Milliseconds, leaseUntil: Milliseconds
+            _ claims: [JobClaim], besides held: Set<Int64>, now: Milliseconds, leaseUntil: Milliseconds
         ) async throws -> [PushJob] { [] }
         func releaseLeases(at now: Milliseconds) async throws {}
         func lanesWithJobs() async throws -> [Int64: Milliseconds] { [:] }
-        func subject(of job: PushJob) async throws -> PushSubject? { nil }
+        func subjects(of jobs: [PushJob]) async throws -> [Int64: PushSubject] { [:] }
+        func expireJobs(limit: Int, words: [Int64: VendorReply], at now: Milliseconds) async throws -> Int { 0 }
         func change(_ jobs: [(PushJob, PushJobChange)], at now: Milliseconds) async throws {}
         func vendorSettings() async throws -> [VendorSettings] { [] }
         func vendorSettings(tenant: TenantKey, app: AppKey?, vendor: Vendor) async throws -> VendorSettings? { nil }

@@ -43,22 +43,25 @@ import Testing
         func lanesWithJobs() async throws -> [Int64: Milliseconds] { state.withLock { $0.isClaimed } ? [:] : [1: 0] }
 
         func claimJobs(
-            lane: Int64, limit: Int, now: Milliseconds, leaseUntil: Milliseconds
+            _ claims: [JobClaim], besides held: Set<Int64>, now: Milliseconds, leaseUntil: Milliseconds
         ) async throws -> [PushJob] {
             state.withLock { $0.isClaimed = true }
             return [
                 PushJob(
-                    key: 1, lane: lane, message: MessageKey(rawValue: 1), device: DeviceKey(rawValue: 1), attempts: 0,
+                    key: 1, lane: 1, message: MessageKey(rawValue: 1), device: DeviceKey(rawValue: 1), attempts: 0,
                     createdAt: now)
             ]
         }
 
-        func subject(of job: PushJob) async throws -> PushSubject? {
+        func subjects(of jobs: [PushJob]) async throws -> [Int64: PushSubject] {
             await beforeSubject()
-            return PushSubject(
+            let subject = PushSubject(
                 message: try .sample(), device: .sample(tokens: [token]), tenant: .sample, token: token,
                 isAcknowledged: false, senderName: "Ann")
+            return Dictionary(jobs.map { ($0.key, subject) }) { first, _ in first }
         }
+
+        func expireJobs(limit: Int, words: [Int64: VendorReply], at now: Milliseconds) async throws -> Int { 0 }
 
         func change(_ jobs: [(PushJob, PushJobChange)], at now: Milliseconds) async throws {
             let isBusy = busyTimes.withLock { times in

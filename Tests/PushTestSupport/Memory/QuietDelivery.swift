@@ -19,11 +19,12 @@ public final class QuietDeliveryStore: DeliveryStore {
     public func hasten(_ devices: [DeviceKey], at now: Milliseconds) async throws -> Bool { false }
 
     public func claimJobs(
-        lane: Int64, limit: Int, now: Milliseconds, leaseUntil: Milliseconds
+        _ claims: [JobClaim], besides held: Set<Int64>, now: Milliseconds, leaseUntil: Milliseconds
     ) async throws -> [PushJob] { [] }
     public func releaseLeases(at now: Milliseconds) async throws {}
     public func lanesWithJobs() async throws -> [Int64: Milliseconds] { [:] }
-    public func subject(of job: PushJob) async throws -> PushSubject? { nil }
+    public func subjects(of jobs: [PushJob]) async throws -> [Int64: PushSubject] { [:] }
+    public func expireJobs(limit: Int, words: [Int64: VendorReply], at now: Milliseconds) async throws -> Int { 0 }
     public func change(_ jobs: [(PushJob, PushJobChange)], at now: Milliseconds) async throws {}
     public func vendorSettings() async throws -> [VendorSettings] { settings.withLock { $0 } }
 

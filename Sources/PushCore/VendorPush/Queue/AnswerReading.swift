@@ -1,0 +1,76 @@
+/// What a vendor's answer means for the job and for the credential. Decided here and nowhere else
+/// (`reference/vendor-push.md`, 0.1 to 0.3).
+struct AnswerReading: Sendable {
+    struct Meaning: Sendable {
+        let change: PushJobChange
+        var pause: PushPause?
+    }
+
+    let retries: RetryPolicy
+    let now: Milliseconds
+    /// The credential is stopped because too many tokens died: none is called dead on a code that a wrong credential
+    /// gives as well.
+    var isBraked = false
+
+    /// - Parameter repeatReplaces: whether the push, sent again, takes the place of the first one.
+    func meaning(
+        of answer: VendorAnswer, to prepared: PreparedPush, repeatReplaces: Bool
+    ) -> Meaning {
+        let vendor = prepared.push.token.vendor
+        let attempts = prepared.job.attempts
+        switch answer {
+        case .sent(let vendorID): return Meaning(change: .accepted(vendor: vendor, vendorID: vendorID))
+        case .dead(let reply, _, true) where isBraked: return Meaning(change: again(prepared, at: now, reply))
+        case .dead(let reply, let since, _):
+            return Meaning(change: .tokenDead(prepared.push.token, reply, since: since))
+        case .drop(let reply): return Meaning(change: .failed(vendor: vendor, .vendorRefused, reply))
+        case .retry(let reply, _, let triesMax?) where attempts >= triesMax:
+            return Meaning(change: .failed(vendor: vendor, .vendorRefused, reply))
+        case .retry(let reply, let after, _):
+            let next = retries.next(afterAttempts: attempts, asked: after, isPace: false, now: now)
+            return Meaning(change: again(prepared, at: next, reply))
+        case .unknown(let reply) where !repeatReplaces:
+            let told = VendorReply(code: reply.code, text: Self.unknownText(reply.text))
+            return Meaning(change: .failed(vendor: vendor, .vendorRefused, told))
+        case .unknown(let reply):
+            let next = retries.next(afterAttempts: attempts, asked: nil, isPace: false, now: now)
+            return Meaning(change: again(prepared, at: next, reply))
+        case .slow(let reply, let scope, let after):
+            let next = retries.next(afterAttempts: attempts, asked: after, isPace: true, now: now)
+            return Meaning(
+                change: again(prepared, at: next, reply),
+                pause: PushPause(
+                    scope: Self.scope(scope, prepared), length: .milliseconds(next - now), reply: reply))
+        case .auth(let reply):
+            // The credential holds it back, and lets it go as soon as it is good again.
+            return Meaning(change: again(prepared, at: now, reply))
+        }
+    }
+
+    /// A try that would come after the push's life is not made.
+    private func again(_ prepared: PreparedPush, at next: Milliseconds, _ reply: VendorReply) -> PushJobChange {
+        let vendor = prepared.push.token.vendor
+        guard let expiry = prepared.expiry, next < expiry else { return .failed(vendor: vendor, .expired, reply) }
+        return .retry(at: next, vendor: vendor, reply)
+    }
+
+    private static func unknownText(_ text: String) -> String {
+        let told = "The vendor may have delivered it; it was not repeated, for a repeat would show twice."
+        return text.isEmpty ? told : "\(text) \(told)"
+    }
+
+    private static func scope(_ scope: VendorAnswer.PaceScope, _ prepared: PreparedPush) -> PushPause.Scope {
+        switch scope {
+        case .credential: .credential
+        case .messageClass: .messageClass(prepared.push.messageClass)
+        case .device: .device(prepared.job.device)
+        }
+    }
+
+    /// One answer a push, whatever came: where some are missing the vendor's word on them is not known to be final.
+    static func complete(_ answers: [VendorAnswer], for count: Int) -> [VendorAnswer] {
+        let missing = VendorAnswer.retry(
+            VendorReply(code: "no_answer", text: "The vendor's answer did not speak of this push."))
+        return Array((answers + Array(repeating: missing, count: max(0, count - answers.count))).prefix(count))
+    }
+}

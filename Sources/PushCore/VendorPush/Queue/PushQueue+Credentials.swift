@@ -1,0 +1,79 @@
+import Logging
+import Synchronization
+
+/// The last reading of the settings: they come one after the other, or an older one would close a newer one's lane.
+final class SettingsReading: Sendable {
+    private let last = Mutex<Task<Void, any Error>?>(nil)
+
+    func follow(with read: @escaping @Sendable () async throws -> Void) async throws {
+        let mine = last.withLock { last in
+            let before = last
+            let mine = Task {
+                _ = await before?.result
+                try await read()
+            }
+            last = mine
+            return mine
+        }
+        try await mine.value
+    }
+}
+
+/// Credentials: reading them, stopping and starting them, showing them.
+extension PushQueue {
+    /// Reads the vendors' settings. Called at start and after each change; a changed credential is a new lane.
+    public func reloadSettings() async throws {
+        try await settingsReading.follow { try await self.readSettings() }
+    }
+
+    private func readSettings() async throws {
+        let all = try await store.vendorSettings()
+        for settings in all where !book.has(settings.lane) {
+            guard let tenant = tenants(settings.tenantKey) else { continue }
+            do {
+                let sender = try catalog.makeSender(
+                    for: settings.vendor, settings: settings.settings, tenantNo: tenant.tenantNo)
+                book.add(settings, sender)
+            } catch {
+                logger.error(
+                    "a vendor's settings cannot be used",
+                    metadata: ["vendor": "\(settings.vendor)", "tenant": "\(tenant.tenantNo)", "code": "\(error.code)"])
+            }
+        }
+        release(book.close(allBut: Set(all.map(\.lane))))
+        await shutDownEnded()
+        signal.wake()
+    }
+
+    /// Every credential that is in use, in order of their lanes.
+    public func credentials() -> [CredentialStatus] {
+        let (now, instant) = (clock.now, monotonic())
+        var all: [CredentialStatus] = []
+        book.forEach { lane in
+            if !lane.isClosed { all.append(lane.status(now: instant, wall: now)) }
+        }
+        return all.sorted { $0.lane < $1.lane }
+    }
+
+    /// Starts a stopped or slowed credential again, as if its settings had been put anew.
+    public func restart(tenant: TenantKey, app: AppKey?, vendor: Vendor) {
+        book.forEach { lane in
+            let settings = lane.settings
+            guard settings.tenantKey == tenant, settings.app == app, settings.vendor == vendor else { return }
+            lane.restart()
+        }
+        signal.wake()
+    }
+
+    /// Stops a credential because too many of its tokens died: at most what is in flight goes out, and no token is
+    /// called dead on a doubtful code until it is started again. A probe each minute, a PUT of its settings or
+    /// ``restart(tenant:app:vendor:)`` does that.
+    public func stop(lane: Int64, reply: VendorReply) {
+        let (now, instant) = (clock.now, monotonic())
+        _ = book.with(lane) { $0.circuit.open(.braked, reply, now: instant, wall: now) }
+        freeHeldBack()
+    }
+
+    /// What vendors answered since the start.
+    public func counters() -> PushCounters { counts.withLock { $0 } }
+}
