@@ -4,6 +4,14 @@ public enum SimulatedVendor: String, Sendable, CaseIterable {
     case apns
     /// Firebase Cloud Messaging, HTTP v1 API.
     case fcm
+    /// Huawei Push Kit, v1 and v2.
+    case huawei
+    /// HONOR Push.
+    case honor
+    /// Xiaomi Mi Push.
+    case xiaomi
+    /// Meizu push.
+    case meizu
     /// A tenant's own receiver of Standard Webhooks.
     case webhook
 }

@@ -30,4 +30,16 @@ protocol VendorService: Sendable {
 
     /// The answer that carries the vendor's own `code`, or nil when the vendor has no such code.
     func refusal(code: String) -> SimulatorResponse?
+
+    /// Makes every access token given so far invalid; for vendors with a login.
+    func revokeAccessTokens()
+
+    /// The same as an answer to this request, for vendors whose answer names what was asked for.
+    func refusal(code: String, to request: SimulatorRequest) -> SimulatorResponse?
+}
+
+extension VendorService {
+    func revokeAccessTokens() {}
+
+    func refusal(code: String, to request: SimulatorRequest) -> SimulatorResponse? { refusal(code: code) }
 }

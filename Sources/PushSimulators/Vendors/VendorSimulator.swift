@@ -119,10 +119,23 @@ public final class VendorSimulator: Sendable {
         let apnsService = APNsService(
             verifier: verifier, expiredTokenEndsConnection: configuration.expiredProviderTokenEndsConnection,
             record: record, faults: faults, clock: clock)
+        let huawei = HuaweiService(
+            apps: keys.huawei.map { .init(appId: $0.appId, projectId: $0.projectId, secret: $0.clientSecret) },
+            accessTokenSeconds: configuration.accessTokenSeconds, record: record, faults: faults, clock: clock)
+        let honor = HonorService(
+            apps: keys.honor.map { .init(appId: $0.appId, clientId: $0.clientId, secret: $0.clientSecret) },
+            accessTokenSeconds: configuration.accessTokenSeconds, record: record, faults: faults, clock: clock)
         let others: [any VendorService] = [
             FCMService(
                 project: configuration.fcmProject, accessTokens: accessTokens, record: record, faults: faults,
                 clock: clock),
+            huawei,
+            honor,
+            XiaomiService(
+                packageName: configuration.xiaomiPackageName, secret: keys.xiaomiSecret,
+                requiresChannel: configuration.xiaomiRequiresChannel, record: record, faults: faults, clock: clock),
+            MeizuService(
+                appId: keys.meizuAppId, secret: keys.meizuSecret, record: record, faults: faults, clock: clock),
             WebhookService(secret: keys.webhook, record: record, faults: faults, clock: clock),
         ]
         let parts = Parts(
@@ -225,8 +238,11 @@ public final class VendorSimulator: Sendable {
     /// Ends the faults of one vendor, or of all.
     public func clearFaults(_ vendor: SimulatedVendor? = nil) { faults.clear(vendor) }
 
-    /// Makes every FCM access token given so far invalid.
-    public func revokeAccessTokens() { accessTokens.revokeAll() }
+    /// Makes every access token given so far invalid, those of FCM, Huawei and HONOR.
+    public func revokeAccessTokens() {
+        accessTokens.revokeAll()
+        for service in services { service.revokeAccessTokens() }
+    }
 
     /// Adds an APNs team beside the generated one.
     ///

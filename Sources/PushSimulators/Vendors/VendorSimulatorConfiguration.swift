@@ -29,10 +29,14 @@ extension VendorSimulator {
         public var expiredProviderTokenEndsConnection = false
         /// APNs: the bundle ids of the generated team, the first one in the settings body.
         public var apnsTopics = ["com.example.app"]
-        /// FCM: how long an access token lives, in seconds.
+        /// FCM, Huawei, HONOR: how long an access token lives, in seconds.
         public var accessTokenSeconds: Int64 = 3600
         /// FCM: the project of the generated service account.
         public var fcmProject = "push-simulator"
+        /// Xiaomi: the app's package name.
+        public var xiaomiPackageName = "com.example.app"
+        /// Xiaomi: whether a notification without `extra.channel_id` is refused, as the newer rules want it.
+        public var xiaomiRequiresChannel = false
 
         /// How many pushes are kept; older ones are forgotten.
         public var keptPushes = 100_000

@@ -15,6 +15,17 @@ extension VendorSimulator {
         public let fcmServiceAccount: String
         /// `whsec_` and 32 bytes in base64.
         public let webhookSecret: String
+        /// Huawei's app: `appId` is its OAuth client id and in the path of v1, `projectId` in that of v2.
+        public let huawei: HuaweiApp
+        /// A second app, whose access tokens are not good for the first one.
+        public let huaweiOther: HuaweiApp
+        public let honor: HonorApp
+        /// A second app, whose access tokens are not good for the first one.
+        public let honorOther: HonorApp
+        public let xiaomiPackageName: String
+        public let xiaomiAppSecret: String
+        public let meizuAppId: String
+        public let meizuAppSecret: String
         let bodies: [SimulatedVendor: String]
         let plainBodies: [SimulatedVendor: String]
 
@@ -25,6 +36,22 @@ extension VendorSimulator {
         public func settings(for vendor: SimulatedVendor, plainHTTP: Bool = false) -> String {
             (plainHTTP ? plainBodies[vendor] : nil) ?? bodies[vendor] ?? "{}"
         }
+    }
+}
+
+extension VendorSimulator.Credentials {
+    /// An app in AppGallery Connect.
+    public struct HuaweiApp: Sendable {
+        public let appId: String
+        public let projectId: String
+        public let clientSecret: String
+    }
+
+    /// An app in HONOR's console.
+    public struct HonorApp: Sendable {
+        public let appId: String
+        public let clientId: String
+        public let clientSecret: String
     }
 }
 
@@ -39,12 +66,29 @@ struct CredentialKeys {
     let fcmKeyId: String
     let fcmClientEmail: String
     let webhook: Data
+    let huawei: [VendorSimulator.Credentials.HuaweiApp]
+    let honor: [VendorSimulator.Credentials.HonorApp]
+    let xiaomiSecret: String
+    let meizuAppId = "110001"
+    let meizuSecret: String
+
+    private static func hex(bits: Int) -> String {
+        SymmetricKey(size: .init(bitCount: bits)).withUnsafeBytes { bytes in
+            bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        }
+    }
 
     init(project: String) throws {
         fcm = try Self.rsaKey.get()
-        fcmKeyId = SymmetricKey(size: .init(bitCount: 160)).withUnsafeBytes { bytes in
-            bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        fcmKeyId = Self.hex(bits: 160)
+        huawei = ["100000001", "100000002"].map {
+            .init(appId: $0, projectId: "7365180000\($0)", clientSecret: Self.hex(bits: 256))
         }
+        honor = ["104400001", "104400002"].map {
+            .init(appId: $0, clientId: Self.hex(bits: 128), clientSecret: Self.hex(bits: 256))
+        }
+        xiaomiSecret = Self.hex(bits: 128)
+        meizuSecret = Self.hex(bits: 128)
         fcmClientEmail = "sender@\(project).iam.gserviceaccount.com"
         webhook = SymmetricKey(size: .bits256).withUnsafeBytes { Data($0) }
     }
@@ -71,12 +115,31 @@ struct CredentialKeys {
             [
                 .apns: apnsBody.text,
                 .fcm: JSONValue.object(["serviceAccount": account(base), "endpoint": .string(base)]).text,
+                .huawei: JSONValue.object([
+                    "projectId": .string(huawei[0].projectId), "clientId": .string(huawei[0].appId),
+                    "clientSecret": .string(huawei[0].clientSecret), "appId": .string(huawei[0].appId),
+                    "endpoint": .string(base),
+                ]).text,
+                .honor: JSONValue.object([
+                    "appId": .string(honor[0].appId), "clientId": .string(honor[0].clientId),
+                    "clientSecret": .string(honor[0].clientSecret), "endpoint": .string(base),
+                ]).text,
+                .xiaomi: JSONValue.object([
+                    "packageName": .string(configuration.xiaomiPackageName), "appSecret": .string(xiaomiSecret),
+                    "region": "cn", "endpoint": .string(base),
+                ]).text,
+                .meizu: JSONValue.object([
+                    "appId": .string(meizuAppId), "appSecret": .string(meizuSecret), "endpoint": .string(base),
+                ]).text,
                 .webhook: JSONValue.object(["url": .string("\(base)/webhook/push"), "secret": .string(secret)]).text,
             ]
         }
         return VendorSimulator.Credentials(
             apnsPrivateKey: apns.pemRepresentation, apnsKeyId: Self.apnsKeyId, apnsTeamId: Self.apnsTeamId,
             apnsTopic: topic, fcmServiceAccount: account(httpsBase).text, webhookSecret: secret,
+            huawei: huawei[0], huaweiOther: huawei[1], honor: honor[0], honorOther: honor[1],
+            xiaomiPackageName: configuration.xiaomiPackageName, xiaomiAppSecret: xiaomiSecret, meizuAppId: meizuAppId,
+            meizuAppSecret: meizuSecret,
             bodies: bodies(httpsBase), plainBodies: bodies(httpBase))
     }
 }

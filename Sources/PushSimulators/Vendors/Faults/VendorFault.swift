@@ -26,7 +26,8 @@ public enum VendorFault: Sendable, Equatable {
     case serverError(status: Int, retryAfter: RetryAfter?)
     /// The named tokens (nil: all) are answered as dead, after everything else about the request was found right.
     /// `code`: one of the vendor's codes for it, nil for the usual one (APNs `Unregistered`, FCM `UNREGISTERED`,
-    /// webhook `rejected`). `timestamp`: since when, in milliseconds (APNs 410 only; nil: now).
+    /// Huawei `illegal_tokens`, HONOR `expireTokens`, Meizu 110002, webhook `rejected`; Xiaomi takes the push and drops
+    /// it, as it names dead tokens by receipts alone). `timestamp`: since when, in milliseconds (APNs 410 only; nil: now).
     case deadTokens(Set<String>?, code: String?, timestamp: Int64?)
     /// Every `every`-th token of a batch, counted from 1 within each batch, is answered as failed in the form that the
     /// vendor has for a part of a batch (Huawei `illegal_tokens`, HONOR `failTokens`, …); the others are taken. Nothing

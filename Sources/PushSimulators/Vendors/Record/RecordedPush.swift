@@ -42,6 +42,9 @@ public struct RecordedPush: Sendable {
 
     /// What the sender wants to have back in a receipt (Huawei and HONOR `biTag`, `callback.param` elsewhere).
     public internal(set) var receiptTag: String?
+    /// For how long the vendor is to keep trying, in milliseconds, as the push says it; nil where it says nothing, and
+    /// for the vendors that came before batches.
+    public internal(set) var timeToLive: Int64?
     /// Where receipts for this push go, if it says so itself.
     public internal(set) var receiptURL: String?
 

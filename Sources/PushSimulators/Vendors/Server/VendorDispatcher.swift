@@ -64,7 +64,7 @@ final class VendorDispatcher: Sendable {
             return .reply(service.serverError(status: status, retryAfter: retryAfter?.headerValue(now: clock())))
         case .expiredAuthorization: return .reply(service.expiredAuthorization(request, on: connection))
         case .code(let code):
-            return .reply(service.refusal(code: code) ?? answer(service, request, connection))
+            return .reply(service.refusal(code: code, to: request) ?? answer(service, request, connection))
         case .garbage:
             return .reply(
                 SimulatorResponse(
