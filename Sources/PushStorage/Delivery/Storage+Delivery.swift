@@ -137,7 +137,7 @@ extension Storage: DeliveryStore {
 
     public func subject(of job: PushJob) async throws -> PushSubject? {
         var subject = try await readSubject(of: job)
-        if let found = subject, found.message.push.showsUnreadTotal {
+        if let found = subject, found.showsUnreadTotal {
             subject?.unreadTotal = try await unreadTotal(of: found.device.account.key)
         }
         return subject
@@ -159,16 +159,19 @@ extension Storage: DeliveryStore {
                     """,
                 arguments: [push[1] as Int64?, job.device.rawValue]
             ).flatMap(DeviceRows.token)
-            return PushSubject(
+            let names = try Self.senderNames(db, of: job.message)
+            var subject = PushSubject(
                 message: message, device: device, tenant: tenant, token: token?.token,
                 isAcknowledged: try Cursors.hasStored(db, device: job.device, message, seq: push[0]),
-                senderName: try Self.senderName(db, of: job.message),
+                senderName: names.shown,
                 isBurned: try MessageRows.isBurned(db, message, by: device.account.key),
                 isRead: try ReadCursors.isRead(db, by: device.account.key, message.receiverPeer, seq: push[0]))
+            subject.names = names
+            return subject
         }
     }
 
-    private static func senderName(_ db: Database, of message: MessageKey) throws -> String? {
+    private static func senderNames(_ db: Database, of message: MessageKey) throws -> SenderNames {
         let row = try Row.fetchOne(
             db,
             sql: """
@@ -179,8 +182,9 @@ extension Storage: DeliveryStore {
                 WHERE m.key = ?
                 """,
             arguments: [message.rawValue])
-        guard let row else { return nil }
-        return [row[0], row[1], row[2]].compactMap { $0 as String? }.first { !$0.isEmpty }
+        guard let row else { return SenderNames() }
+        func name(_ column: Int) -> String? { (row[column] as String?).flatMap { $0.isEmpty ? nil : $0 } }
+        return SenderNames(group: name(0), user: name(1), app: name(2))
     }
 
     public func change(_ jobs: [(PushJob, PushJobChange)], at now: Milliseconds) async throws {
