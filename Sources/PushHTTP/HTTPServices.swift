@@ -19,6 +19,7 @@ public struct HTTPServices: Sendable {
     public let receipts: Receipts
     public let pushSettings: PushSettings
     public let limitSettings: LimitSettings
+    public let templateSettings: TemplateSettings
     /// The public keys of device credentials, a JSON Web Key Set.
     public let jwks: [UInt8]
     /// Names of what is missing for work (`store`, `broker`); empty = ready.
@@ -34,7 +35,7 @@ public struct HTTPServices: Sendable {
         registry: DeviceRegistry, accounts: Accounts, groups: Groups, tags: Tags, messaging: Messaging,
         imports: Imports, changes: MessageChanges,
         conversations: Conversations, broadcasts: Broadcasts, receipts: Receipts, pushSettings: PushSettings,
-        limitSettings: LimitSettings, jwks: [UInt8],
+        limitSettings: LimitSettings, templateSettings: TemplateSettings, jwks: [UInt8],
         missing: @escaping @Sendable () async -> [String], broker: @escaping @Sendable (String?) -> BrokerAddress,
         limits: Limits, logger: Logger
     ) {
@@ -54,6 +55,7 @@ public struct HTTPServices: Sendable {
         self.receipts = receipts
         self.pushSettings = pushSettings
         self.limitSettings = limitSettings
+        self.templateSettings = templateSettings
         self.jwks = jwks
         self.missing = missing
         self.broker = broker

@@ -19,6 +19,7 @@ enum Routes {
         let accounts = AccountRoutes(accounts: services.accounts)
         let tags = TagRoutes(tags: services.tags, limits: services.limits)
         let limitSettings = LimitSettingsRoutes(settings: services.limitSettings)
+        let templates = TemplateSettingsRoutes(settings: services.templateSettings)
         let broadcasts = BroadcastRoutes(broadcasts: services.broadcasts)
         let pushSettings = PushSettingsRoutes(settings: services.pushSettings)
         let document = DocumentRoutes(callers: callers)
@@ -98,6 +99,9 @@ enum Routes {
             .principal(.get, "/v1/settings/push/{vendor}", pushSettings.read),
             .principal(.put, "/v1/settings/push/{vendor}", pushSettings.put),
             .principal(.delete, "/v1/settings/push/{vendor}", pushSettings.delete),
+            .principal(.get, "/v1/settings/templates/{type}", templates.read),
+            .principal(.put, "/v1/settings/templates/{type}", templates.put),
+            .principal(.delete, "/v1/settings/templates/{type}", templates.delete),
         ]
     }
 }

@@ -78,6 +78,7 @@ struct Fixture {
                 pushSettings: PushSettings(
                     store: delivery, catalog: AnyVendorCatalog(), queue: queue, access: access, clock: clock),
                 limitSettings: LimitSettings(access: access, limits: limits, clock: clock),
+                templateSettings: TemplateSettings(access: access, clock: clock),
                 jwks: signer.jwks, missing: { missing },
                 broker: { BrokerAddress(host: $0 ?? "none", port: 1883, isTLS: false, websocketPort: nil) },
                 limits: limits, logger: logger),

@@ -56,6 +56,10 @@ public protocol AccessStore: Sendable {
     func setTenantSettings(
         _ key: TenantKey, _ change: @escaping @Sendable (inout TenantSettings) throws -> Void
     ) async throws -> Tenant
+    /// Replaces, or with nil takes away, the notification texts of one message type.
+    func setTemplates(
+        _ languages: NotificationTemplates.Languages?, for type: MessageType, of key: TenantKey, at now: Milliseconds
+    ) async throws -> Tenant
     /// Throws `conflict` when the sdkAppId is taken.
     func createApp(_ app: NewApp, at now: Milliseconds) async throws -> App
     func updateApp(_ key: AppKey, _ change: AppChange) async throws -> App

@@ -6,11 +6,14 @@ public struct Tenant: Sendable, Hashable {
     public var isEnabled: Bool
     public let createdAt: Milliseconds
     public var settings: TenantSettings
+    /// What its people see in notifications.
+    public var templates: NotificationTemplates
 
     public init(
         key: TenantKey, tenantNo: String, name: String, isEnabled: Bool = true, createdAt: Milliseconds,
-        settings: TenantSettings = TenantSettings()
+        settings: TenantSettings = TenantSettings(), templates: NotificationTemplates = NotificationTemplates()
     ) {
+        self.templates = templates
         self.settings = settings
         self.key = key
         self.tenantNo = tenantNo

@@ -8,6 +8,10 @@ public struct TenantSettings: Sendable, Hashable {
     public var retentionBytes: Int64?
     /// Seconds from `serverTime` within which a device may revoke; nil = for ever.
     public var revokeWithinSeconds: Int64?
+    /// What notifications show of messages.
+    public var pushPreviews = PushPreviews.full
+    /// The language of notifications for devices whose own has no words; nil = English.
+    public var language: String?
     /// What callers of this tenant may ask for at most.
     public var limits = TenantLimits()
 
@@ -20,6 +24,8 @@ public struct TenantSettings: Sendable, Hashable {
         retentionSeconds = object?["retentionSeconds"]?.integer
         retentionBytes = object?["retentionBytes"]?.integer
         revokeWithinSeconds = object?["revokeWithinSeconds"]?.integer
+        pushPreviews = object?["pushPreviews"]?.string.flatMap(PushPreviews.init) ?? .full
+        language = object?["language"]?.string
         if let stored = object?["limits"] { limits = TenantLimits(stored: stored) }
     }
 
@@ -37,10 +43,18 @@ public struct TenantSettings: Sendable, Hashable {
         writer.member("retentionSeconds", ifPresent: retentionSeconds)
         writer.member("retentionBytes", ifPresent: retentionBytes)
         writer.member("revokeWithinSeconds", ifPresent: revokeWithinSeconds)
+        writer.member("pushPreviews", pushPreviews.rawValue)
+        writer.member("language", ifPresent: language)
     }
 
-    /// Takes over what a body names; 0 takes a bound away.
+    /// Takes over what a body names; 0 takes a bound away, and an empty text the language.
     mutating func merge(_ reader: inout BodyReader) {
+        pushPreviews =
+            reader.value("pushPreviews", expected: "full or hidden") { $0.string.flatMap(PushPreviews.init) }
+            ?? pushPreviews
+        if let tag = reader.string("language", where: { $0.isEmpty || LanguageTag.isValid($0) }) {
+            language = tag.isEmpty ? nil : tag
+        }
         readReceipts = reader.bool("readReceipts") ?? readReceipts
         for (name, path) in Self.bounds {
             if let value = reader.integer(name, in: 0...9_007_199_254_740_991) {
@@ -55,6 +69,14 @@ public struct TenantSettings: Sendable, Hashable {
             ("revokeWithinSeconds", \.revokeWithinSeconds),
         ]
     }
+}
+
+/// How much of a message its notification shows.
+public enum PushPreviews: String, Sendable {
+    /// The sender's name and texts, and what the sender added.
+    case full
+    /// That there is a message, in the tenant's name, and nothing else of it but its id.
+    case hidden
 }
 
 /// `/v1/settings/limits` (contract details, to section 4): per tenant, 0 = none.

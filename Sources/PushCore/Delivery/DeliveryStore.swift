@@ -119,6 +119,13 @@ public struct PushSubject: Sendable {
     public let isRead: Bool
     /// What the account has not read, for a push that shows it; nil where nothing asks for it.
     public var unreadTotal: Int?
+    /// The same, apart: what templates name.
+    public var names = SenderNames()
+
+    /// Badge or text may show what the account has not read.
+    public var showsUnreadTotal: Bool {
+        message.push.showsUnreadTotal || tenant.templates.usesUnread(for: message.type)
+    }
 
     public init(
         message: ArchivedMessage, device: Device, tenant: Tenant, token: PushToken?, isAcknowledged: Bool,
@@ -134,6 +141,24 @@ public struct PushSubject: Sendable {
         self.isAcknowledged = isAcknowledged
         self.senderName = senderName
     }
+}
+
+/// Whom a message is from, as people know them; nil where there is none or it has no name.
+public struct SenderNames: Sendable, Hashable {
+    public var group: String?
+    /// The user's id in the tenant's own system: the gateway knows no other name of people.
+    public var user: String?
+    /// The app that sent it, in its own name or for a user.
+    public var app: String?
+
+    public init(group: String? = nil, user: String? = nil, app: String? = nil) {
+        self.group = group
+        self.user = user
+        self.app = app
+    }
+
+    /// What a person knows the sender by.
+    public var shown: String? { group ?? user ?? app }
 }
 
 /// Why a device was not pushed (contract, section 13, trace). The raw value is public.

@@ -71,10 +71,8 @@ public struct Device: Sendable {
         self.startSeq = startSeq
     }
 
-    /// `zh` or `en`…: the first part of `device.language`, lower case.
-    public var language: String? {
-        info.object?["language"]?.string.map { String($0.prefix { $0.isLetter }).lowercased() }
-    }
+    /// `device.language` as it was registered, a tag as `zh-Hant-TW`.
+    public var languageTag: String? { info.object?["language"]?.string }
 
     public func write(into writer: inout JSONWriter, tenantNo: String) {
         writer.object { writer in

@@ -24,6 +24,20 @@ public struct MessageType: RawRepresentable, Hashable, Sendable {
         ("PRESCRIPTION", .prescription), ("CUSTOM", .custom),
     ]
 
+    /// The name of a type that has one (`TEXT`).
+    public var name: String? { Self.names.first { $0.1 == self }?.0 }
+
+    /// A type a sender may give, by its name or its number in text form.
+    init?(named text: String) {
+        if let number = Int(text), (-1...255).contains(number) {
+            self.init(rawValue: number)
+        } else if let match = Self.names.first(where: { $0.0 == text }) {
+            self = match.1
+        } else {
+            return nil
+        }
+    }
+
     /// A type a sender may give: -1…255 as an integer, or one of the names.
     init?(sent value: RawJSON) {
         if let integer = value.integer {

@@ -48,13 +48,20 @@ public struct PushOptions: Sendable, Equatable {
     /// Members that count when a device sent the message: a user must not write another's notification.
     private static let deviceMembers: Set<String> = ["policy", "collapseId", "sound", "ttl"]
 
+    /// The whole object, in bytes. Vendors take some 4 000; texts are cut to that, and `data` is left out.
+    public static let bytesMax = 65_536
+    /// Names that the app or the vendor defined, in bytes.
+    public static let nameBytesMax = 1024
+
     /// Reads and checks `push` of a body; faults go to `reader` under `/push/…`.
     init(sent object: JSONObject, raw: RawJSON, byDevice: Bool, limits: Limits, into reader: inout BodyReader) {
         var own = BodyReader(object)
         _ = own.value("policy", expected: "offline, always or never") { $0.string.flatMap(Policy.init) }
         _ = own.integer("after", in: 0...limits.timeToLiveSecondsMax)
         _ = own.integer("ttl", in: 0...limits.timeToLiveSecondsMax)
-        for key in ["title", "body", "subtitle", "image", "sound", "channel", "category"] { _ = own.string(key) }
+        if raw.bytes.count > Self.bytesMax { reader.fault("push", "Expected at most \(Self.bytesMax) bytes.") }
+        for key in ["title", "body", "subtitle", "image"] { _ = own.string(key) }
+        for key in ["sound", "channel", "category"] { _ = own.string(key) { $0.utf8.count <= Self.nameBytesMax } }
         _ = own.string("collapseId") { (1...256).contains($0.utf8.count) }
         _ = own.value("badge", expected: "a number from 0 to 99999 or \"auto\"") { value -> Bool? in
             if let number = value.integer { return (0...99_999).contains(number) ? true : nil }

@@ -1,4 +1,4 @@
-/// Builds what a person sees from the message, the sender's `push` options and the built-in template.
+/// Builds a push from the message, the sender's `push` options, and the texts of ``NotificationText``.
 enum PushContent {
     /// Seconds a push may live, counted from `serverTime`: the shorter of the message's and the push's own time, as
     /// far as they are given.
@@ -18,7 +18,9 @@ enum PushContent {
         let action = options?["action"]?.object
         let left = expiresAt(message, limits: limits).map { max(1, ($0 - now) / 1000) } ?? 0
         let isSilent = message.isBackground
-        return VendorPush(
+        let isConcealed = subject.tenant.settings.pushPreviews == .hidden
+        let text = isConcealed ? NotificationText(concealing: subject) : NotificationText(of: subject)
+        let push = VendorPush(
             messageID: message.id,
             revision: message.revision,
             tenantNo: subject.tenant.tenantNo,
@@ -26,12 +28,13 @@ enum PushContent {
             userID: subject.device.userID,
             deviceID: subject.device.deviceID,
             token: token,
-            title: options?["title"]?.string ?? subject.senderName ?? subject.tenant.name,
-            subtitle: options?["subtitle"]?.string,
-            body: options?["body"]?.string ?? body(of: message, language: subject.device.language),
-            image: options?["image"]?.string,
+            title: text.title,
+            subtitle: text.subtitle,
+            body: text.body,
+            image: options?["image"]?.string.flatMap { isSecureURL($0) ? $0 : nil },
             sound: options?["sound"]?.string,
-            badge: options?["badge"]?.integer.map(Int.init(clamping:)) ?? subject.unreadTotal,
+            badge: options?["badge"]?.integer.map(Int.init(clamping:))
+                ?? (message.push.showsUnreadTotal ? subject.unreadTotal : nil),
             isSilent: isSilent,
             collapseID: options?["collapseId"]?.string,
             timeToLiveSeconds: Int(clamping: left),
@@ -43,7 +46,21 @@ enum PushContent {
                 VendorPush.ClickAction(kind: $0, value: action?["value"]?.string ?? "")
             },
             data: options?["data"],
-            override: options?["vendor"]?.object?[token.vendor.rawValue])
+            override: options?["vendor"]?.object?[token.vendor.rawValue],
+            conversation: message.form == .group ? message.to : message.from,
+            osType: subject.device.osType)
+        return isConcealed ? concealed(push) : push
+    }
+
+    /// Phones and vendors load pictures over https only; another URL would get the whole push refused.
+    private static func isSecureURL(_ text: String) -> Bool { text.lowercased().hasPrefix("https://") }
+
+    /// Without what the sender wrote and without whom it came from. What says where and how it is shown stays.
+    private static func concealed(_ push: VendorPush) -> VendorPush {
+        var push = push
+        (push.subtitle, push.image, push.action) = (nil, nil, nil)
+        (push.data, push.override, push.conversation) = (nil, nil, nil)
+        return push
     }
 
     /// What takes the place of a notification that is shown, without ringing again. A revoked message leaves none of
@@ -59,42 +76,19 @@ enum PushContent {
         push.isHighPriority = false
         push.sound = ""
         push.badge = nil
-        if let words = endWords(for: message, language: subject.device.language) { push.body = words }
+        let isConcealed = subject.tenant.settings.pushPreviews == .hidden
+        let words = BuiltInWords.words(in: subject.languages)
+        if isRevoked {
+            push.body = words.withdrawn
+        } else if CallStatus(message)?.ringsNothing == true, !isConcealed {
+            push.body = words.callEnded
+        }
         guard isRevoked else { return push }
         // Told apart from the newest revision, for vendors that drop what they had before.
         push.revision = message.revision + 1
-        push.title = subject.senderName ?? subject.tenant.name
+        push.title = isConcealed ? subject.tenant.name : subject.knownName
         (push.subtitle, push.image, push.action, push.category) = (nil, nil, nil, nil)
         (push.data, push.override) = (nil, nil)
         return push
     }
-
-    /// Why there is nothing of the message to show any more; nil when there is.
-    private static func endWords(for message: ArchivedMessage, language: String?) -> String? {
-        let isChinese = language == "zh"
-        if message.state == .revoked { return isChinese ? "消息已撤回" : "Message withdrawn" }
-        if CallStatus(message)?.ringsNothing == true { return isChinese ? "通话已结束" : "Call ended" }
-        return nil
-    }
-
-    /// The built-in template: the text of a text, else a word for the type in the device's language.
-    static func body(of message: ArchivedMessage, language: String?) -> String {
-        let content = message.content?.object
-        if message.type == .text, let text = content?["text"]?.string { return text }
-        if message.type == .appCard || message.type == .prescription, let title = content?["title"]?.string {
-            return title
-        }
-        let words = language == "zh" ? chinese : english
-        return words[message.type] ?? words[.custom] ?? ""
-    }
-
-    private static let english: [MessageType: String] = [
-        .image: "[Photo]", .voice: "[Voice message]", .video: "[Video]", .file: "[File]",
-        .orgUpdate: "[Organization update]", .call: "[Call]", .custom: "[Message]",
-    ]
-
-    private static let chinese: [MessageType: String] = [
-        .image: "[图片]", .voice: "[语音]", .video: "[视频]", .file: "[文件]", .orgUpdate: "[组织更新]",
-        .call: "[通话]", .custom: "[消息]",
-    ]
 }

@@ -35,6 +35,10 @@ public struct VendorPush: Sendable, Hashable {
     /// A JSON Merge Patch (RFC 7396) over the body the adapter built, from `push.vendor.{vendor}`. It cannot change
     /// the token, authentication or `messageId`.
     public var override: RawJSON?
+    /// The peer account or group that the message belongs to for its receiver: notifications of one are grouped.
+    public var conversation: String?
+    /// What the device runs, where one vendor's tokens may be on several systems.
+    public var osType: OSType
 
     /// What a person's tap does.
     public struct ClickAction: Sendable, Hashable {
@@ -54,7 +58,7 @@ public struct VendorPush: Sendable, Hashable {
         sound: String? = nil, badge: Int? = nil, isSilent: Bool = false, collapseID: String? = nil,
         timeToLiveSeconds: Int, isHighPriority: Bool = true, messageClass: MessageClass = .transactional,
         channel: String? = nil, category: String? = nil, action: ClickAction? = nil, data: RawJSON? = nil,
-        override: RawJSON? = nil
+        override: RawJSON? = nil, conversation: String? = nil, osType: OSType = .unknown
     ) {
         self.messageID = messageID
         self.revision = revision
@@ -79,12 +83,15 @@ public struct VendorPush: Sendable, Hashable {
         self.action = action
         self.data = data
         self.override = override
+        self.conversation = conversation
+        self.osType = osType
     }
 
     /// The push without whom it is for: what pushes must have in common to travel in one request.
     public var content: VendorPush {
         var content = self
         (content.account, content.userID, content.deviceID) = ("", "", "")
+        content.osType = .unknown
         content.token = PushToken(
             vendor: token.vendor, token: "", kind: token.kind, environment: token.environment)
         return content

@@ -70,20 +70,32 @@ enum AccessRows {
     private static let tenantColumns = "key, tenant_no, name, is_enabled, created_at, settings"
 
     static func tenants(_ db: Database) throws -> [Tenant] {
-        try Row.fetchAll(db, sql: "SELECT \(tenantColumns) FROM tenant").map(tenant)
+        try Row.fetchAll(db, sql: "SELECT \(tenantColumns) FROM tenant").map { try tenant(db, $0) }
     }
 
     static func tenant(_ db: Database, _ key: TenantKey) throws -> Tenant? {
         try Row.fetchOne(
             db, sql: "SELECT \(tenantColumns) FROM tenant WHERE key = ?",
             arguments: [key.rawValue]
-        ).map(tenant)
+        ).map { try tenant(db, $0) }
     }
 
-    private static func tenant(_ row: Row) -> Tenant {
+    private static func tenant(_ db: Database, _ row: Row) throws -> Tenant {
         Tenant(
             key: TenantKey(rawValue: row[0]), tenantNo: row[1], name: row[2], isEnabled: row[3], createdAt: row[4],
-            settings: TenantSettings(stored: RawJSON(archived: Array((row[5] as String).utf8))))
+            settings: TenantSettings(stored: RawJSON(archived: Array((row[5] as String).utf8))),
+            templates: try templates(db, of: row[0]))
+    }
+
+    private static func templates(_ db: Database, of tenant: Int64) throws -> NotificationTemplates {
+        var templates = NotificationTemplates()
+        let rows = try Row.fetchAll(
+            db, sql: "SELECT type, languages FROM notification_template WHERE tenant = ?", arguments: [tenant])
+        for row in rows {
+            let sent = RawJSON(archived: Array((row[1] as String).utf8))
+            templates.set(NotificationTemplates.Languages(stored: sent), for: MessageType(rawValue: row[0]))
+        }
+        return templates
     }
 
     private static let appColumns = """

@@ -54,6 +54,32 @@ extension Storage: AccessStore {
         }
     }
 
+    public func setTemplates(
+        _ languages: NotificationTemplates.Languages?, for type: MessageType, of key: TenantKey, at now: Milliseconds
+    ) async throws -> Tenant {
+        try await commits.run { [access] writer in
+            guard var tenant = try AccessRows.tenant(writer.db, key) else {
+                throw GatewayError(.notFound, "There is no such tenant.")
+            }
+            if let languages {
+                try writer.db.execute(
+                    sql: """
+                        INSERT INTO notification_template (tenant, type, languages, updated_at) VALUES (?, ?, ?, ?)
+                        ON CONFLICT DO UPDATE SET languages = excluded.languages, updated_at = excluded.updated_at
+                        """,
+                    arguments: [key.rawValue, type.rawValue, languages.sent.text, now])
+            } else {
+                try writer.db.execute(
+                    sql: "DELETE FROM notification_template WHERE tenant = ? AND type = ?",
+                    arguments: [key.rawValue, type.rawValue])
+            }
+            tenant.templates.set(languages, for: type)
+            let changed = tenant
+            writer.afterCommit { access.put(changed) }
+            return changed
+        }
+    }
+
     /// Numbers the gateway makes begin here, as those of the original service do.
     private static let firstSDKAppID: Int64 = 1_400_000_000
 

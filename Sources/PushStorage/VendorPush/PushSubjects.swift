@@ -1,7 +1,7 @@
 import GRDB
 import PushCore
 
-/// What pushes are built from, for a page of jobs in one read: each message, sender's name and cancelled job is looked
+/// What pushes are built from, for a page of jobs in one read: each message, sender's names and cancelled job is looked
 /// up once, however many devices it is for.
 struct PushSubjects {
     let db: Database
@@ -26,7 +26,7 @@ struct PushSubjects {
     private struct Shared {
         let message: ArchivedMessage
         let tenant: Tenant
-        let senderName: String?
+        let names: SenderNames
         /// Of a broadcast.
         let broadcastSeq: Int64?
     }
@@ -50,13 +50,15 @@ struct PushSubjects {
             guard let known else { continue }
             let isAcknowledged =
                 known.broadcastSeq.map { row.cursor.broadcastSeq >= $0 } ?? (row.cursor.seq >= row.seq)
-            found[job.key] = PushSubject(
+            var subject = PushSubject(
                 message: known.message, device: device, tenant: known.tenant,
                 token: tokens.first { $0.key == row.token }?.token, isAcknowledged: isAcknowledged,
-                senderName: known.senderName,
+                senderName: known.names.shown,
                 isBurned: try MessageRows.isBurned(db, known.message, by: device.account.key),
                 isRead: try ReadCursors.isRead(
                     db, by: device.account.key, known.message.receiverPeer, seq: row.seq))
+            subject.names = known.names
+            found[job.key] = subject
         }
         return found
     }
@@ -78,11 +80,11 @@ struct PushSubjects {
             let tenant = tenant(message.tenantKey), try !JobRows.isCancelled(db, key)
         else { return nil }
         return Shared(
-            message: message, tenant: tenant, senderName: try senderName(key),
+            message: message, tenant: tenant, names: try senderNames(key),
             broadcastSeq: message.form == .broadcast ? try JobWalk.seq(db, of: key) : nil)
     }
 
-    private func senderName(_ message: MessageKey) throws -> String? {
+    private func senderNames(_ message: MessageKey) throws -> SenderNames {
         let row = try Row.fetchOne(
             db.cachedStatement(
                 sql: """
@@ -93,8 +95,9 @@ struct PushSubjects {
                     WHERE m.key = ?
                     """),
             arguments: [message.rawValue])
-        guard let row else { return nil }
-        return [row[0], row[1], row[2]].compactMap { $0 as String? }.first { !$0.isEmpty }
+        guard let row else { return SenderNames() }
+        func name(_ column: Int) -> String? { (row[column] as String?).flatMap { $0.isEmpty ? nil : $0 } }
+        return SenderNames(group: name(0), user: name(1), app: name(2))
     }
 }
 
@@ -108,7 +111,7 @@ extension Storage {
         var found = try await file.read { [access] db in
             try PushSubjects(db: db) { access.tenant(key: $0) }.read(jobs)
         }
-        let asking = found.filter { $0.value.message.push.showsUnreadTotal }
+        let asking = found.filter { $0.value.showsUnreadTotal }
         guard !asking.isEmpty else { return found }
         // Their tails first, then the table: what moves from one to the other in between is counted all the same.
         let entries = Dictionary(asking.values.map { ($0.device.account.key, $0.device.account.key) }) { first, _ in

@@ -4,6 +4,7 @@ import PushCore
 /// What Apple's answers mean (Apple: "Handling notification responses from APNs"; `reference/vendor-push.md` 1.5).
 enum APNsReply {
     static let expiredProviderToken = "ExpiredProviderToken"
+    static let tooManyProviderTokens = "TooManyProviderTokenUpdates"
 
     static func reason(in body: [UInt8]) -> String? { (try? RawJSON(parsing: body))?.object?["reason"]?.string }
 
@@ -19,7 +20,7 @@ enum APNsReply {
         case "BadTopic", "MissingTopic", "TopicDisallowed": return .auth(said)
         case expiredProviderToken, "InvalidProviderToken", "MissingProviderToken", "BadCertificate",
             "BadCertificateEnvironment", "Forbidden", "UnrelatedKeyIdInToken", "BadEnvironmentKeyIdInToken",
-            "TooManyProviderTokenUpdates":
+            tooManyProviderTokens:
             return .auth(said)
         case "MissingDeviceToken", "BadCollapseId", "BadExpirationDate", "BadMessageId", "BadPriority",
             "DuplicateHeaders", "InvalidPushType", "PayloadEmpty", "BadPath", "MethodNotAllowed", "PayloadTooLarge":

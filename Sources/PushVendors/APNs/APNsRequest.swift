@@ -11,6 +11,8 @@ struct APNsRequest: Sendable, Equatable {
     /// Longest time Apple keeps a push, in seconds.
     static let storedMax = 30 * 86_400
     static let collapseIDMax = 64
+    /// Seconds that a call may be stored: nobody answers one that was made longer ago.
+    static let callStoredMax = 60
 
     let path: String
     let headers: HTTPHeaders
@@ -31,7 +33,8 @@ struct APNsRequest: Sendable, Equatable {
 
     private static func headers(of push: VendorPush, type: PushType, topic: String, now: Milliseconds) -> HTTPHeaders {
         let isStored = push.timeToLiveSeconds > 0
-        let expiration = isStored ? now / 1000 + Int64(min(push.timeToLiveSeconds, storedMax)) : 0
+        let longest = type == .voip ? callStoredMax : storedMax
+        let expiration = isStored ? now / 1000 + Int64(min(push.timeToLiveSeconds, longest)) : 0
         let isImmediate = type == .voip || (type == .alert && push.isHighPriority)
         return [
             "content-type": "application/json",
@@ -85,12 +88,27 @@ struct APNsRequest: Sendable, Equatable {
             alert.member("subtitle", ifPresent: push.subtitle)
             alert.member("body", push.body)
         }
+        writeManner(of: push, into: &aps)
+    }
+
+    /// How an alert is shown.
+    static func writeManner(of push: VendorPush, into aps: inout JSONWriter) {
         aps.member("badge", ifPresent: push.badge)
         // An empty sound asks for silence; none at all for the device's own.
         let sound = push.sound ?? "default"
         if !sound.isEmpty { aps.member("sound", sound) }
         aps.member("category", ifPresent: push.category)
+        aps.member("thread-id", ifPresent: push.conversation)
+        aps.member("interruption-level", ifPresent: interruptionLevel(of: push))
         if push.image != nil { aps.member("mutable-content", 1) }
+    }
+
+    private static let interruptionLevels: Set<String> = ["passive", "active", "time-sensitive", "critical"]
+
+    /// Apple's channels. What neither rings nor hurries only joins the list, without lighting the screen.
+    private static func interruptionLevel(of push: VendorPush) -> String? {
+        if let channel = push.channel, interruptionLevels.contains(channel) { return channel }
+        return push.sound == "" && !push.isHighPriority ? "passive" : nil
     }
 
     /// Tokens are opaque: what is no letter or digit is percent-encoded, so that none can name another path.

@@ -42,6 +42,9 @@ final class APNsSender: SinglePushSender {
         }
     }
 
+    /// A call rings again each time that it comes: voip pushes are never shown in each other's place.
+    func repeatReplaces(_ push: VendorPush) -> Bool { push.token.kind != .voip }
+
     func send(_ push: VendorPush) async -> VendorAnswer {
         let request = APNsRequest(settings.common.completing(push), topic: settings.topic, now: clock.now)
         return await send(request, for: push.token)
@@ -81,6 +84,12 @@ final class APNsSender: SinglePushSender {
                 // A connection on which a token has expired may stay unusable.
                 if fresh.isNew { host.client.reconnect() }
                 return answer(await post(request, to: host, jwt: fresh.text, deadline: deadline), token)
+            }
+            if case .success(let reply) = first, reply.status == 429,
+                APNsReply.reason(in: reply.body) == APNsReply.tooManyProviderTokens,
+                let earlier = providerToken.predecessor(of: jwt)
+            {
+                return answer(await post(request, to: host, jwt: earlier, deadline: deadline), token)
             }
             return answer(first, token)
         } catch {

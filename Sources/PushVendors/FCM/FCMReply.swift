@@ -41,6 +41,9 @@ enum FCMReply {
         }
     }
 
+    /// Tries of a push that Google refuses without a reason.
+    static let unspecifiedTriesMax = 4
+
     /// Without `Retry-After`, how long a used-up quota is left alone.
     static let quotaPause = Duration.seconds(60)
 
@@ -62,7 +65,8 @@ enum FCMReply {
         case "SENDER_ID_MISMATCH": return .dead(said, mayBeMisconfiguration: true)
         case "QUOTA_EXCEEDED":
             return .slow(said, scope: failure.isAboutDevice ? .device : .credential, after: after ?? quotaPause)
-        case "UNAVAILABLE", "INTERNAL", "UNSPECIFIED_ERROR": return .retry(said, after: after)
+        case "UNAVAILABLE", "INTERNAL": return .retry(said, after: after)
+        case "UNSPECIFIED_ERROR": return .retry(said, after: after, triesMax: unspecifiedTriesMax)
         case "THIRD_PARTY_AUTH_ERROR": return .auth(said)
         default: break
         }

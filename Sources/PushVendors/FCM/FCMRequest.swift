@@ -34,6 +34,7 @@ struct FCMRequest: Sendable, Equatable {
                     }
                 }
                 message.object("android") { writeAndroid(of: push, into: &$0) }
+                if push.osType == .ios { message.object("apns") { writeAPNs(of: push, into: &$0) } }
                 message.object("data") { writeData(of: push, into: &$0) }
             }
         }
@@ -41,7 +42,7 @@ struct FCMRequest: Sendable, Equatable {
     }
 
     private static func writeAndroid(of push: VendorPush, into android: inout JSONWriter) {
-        android.member("priority", push.isHighPriority && !push.isSilent ? "HIGH" : "NORMAL")
+        android.member("priority", push.isHighPriority ? "HIGH" : "NORMAL")
         android.member("ttl", "\(min(max(push.timeToLiveSeconds, 0), timeToLiveMax))s")
         // At most four keys are kept for a device, so a key for each message would throw messages away.
         android.member("collapse_key", ifPresent: push.collapseID)
@@ -53,6 +54,32 @@ struct FCMRequest: Sendable, Equatable {
             if !sound.isEmpty { notification.member("sound", sound) }
             notification.member("click_action", ifPresent: clickAction(of: push))
             notification.member("notification_count", ifPresent: push.badge.map { max($0, 0) })
+        }
+    }
+
+    /// What Firebase hands on to Apple. Without it a data push would not reach an iPhone, and a visible one would have
+    /// neither badge nor sound. Firebase's own defaults serve the time to live.
+    private static func writeAPNs(of push: VendorPush, into apns: inout JSONWriter) {
+        apns.object("headers") { headers in
+            headers.member("apns-push-type", push.isSilent ? "background" : "alert")
+            headers.member("apns-priority", push.isHighPriority && !push.isSilent ? "10" : "5")
+            if !push.isSilent {
+                headers.member(
+                    "apns-collapse-id",
+                    StableIdentifier.headerValue(push.replaceKey, bytesMax: APNsRequest.collapseIDMax))
+            }
+        }
+        apns.object("payload") { payload in
+            payload.object("aps") { aps in
+                if push.isSilent {
+                    aps.member("content-available", 1)
+                } else {
+                    APNsRequest.writeManner(of: push, into: &aps)
+                }
+            }
+        }
+        if !push.isSilent, let image = push.image {
+            apns.object("fcm_options") { $0.member("image", image) }
         }
     }
 

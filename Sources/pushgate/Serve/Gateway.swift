@@ -149,6 +149,7 @@ struct Gateway: Sendable {
                 pushSettings: PushSettings(
                     store: storage, catalog: vendors, queue: pushQueue, access: storage, clock: clock),
                 limitSettings: LimitSettings(access: storage, limits: limits, clock: clock),
+                templateSettings: TemplateSettings(access: storage, clock: clock),
                 jwks: signer.jwks,
                 missing: {
                     var missing: [String] = []

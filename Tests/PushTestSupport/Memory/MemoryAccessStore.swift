@@ -57,6 +57,17 @@ public final class MemoryAccessStore: AccessStore, StatisticsStore {
         }
     }
 
+    public func setTemplates(
+        _ languages: NotificationTemplates.Languages?, for type: MessageType, of key: TenantKey, at now: Milliseconds
+    ) async throws -> Tenant {
+        try state.withLock { state in
+            if let fault = state.fault { throw fault }
+            guard let index = state.tenants.firstIndex(where: { $0.key == key }) else { throw Self.unknown }
+            state.tenants[index].templates.set(languages, for: type)
+            return state.tenants[index]
+        }
+    }
+
     public func createApp(_ app: NewApp, at now: Milliseconds) async throws -> App {
         try state.withLock { state in
             if let id = app.sdkAppID, state.apps.contains(where: { $0.sdkAppID == id }) {
