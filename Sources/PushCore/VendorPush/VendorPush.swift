@@ -91,6 +91,7 @@ public struct VendorPush: Sendable, Hashable {
     public var content: VendorPush {
         var content = self
         (content.account, content.userID, content.deviceID) = ("", "", "")
+        content.osType = .unknown
         content.token = PushToken(
             vendor: token.vendor, token: "", kind: token.kind, environment: token.environment)
         return content

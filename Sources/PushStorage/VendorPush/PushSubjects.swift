@@ -1,7 +1,7 @@
 import GRDB
 import PushCore
 
-/// What pushes are built from, for a page of jobs in one read: each message, sender's name and cancelled job is looked
+/// What pushes are built from, for a page of jobs in one read: each message, sender's names and cancelled job is looked
 /// up once, however many devices it is for.
 struct PushSubjects {
     let db: Database

@@ -58,6 +58,14 @@ import Testing
         (#"{"to":"acct_b","to":"acct_c","type":9,"content":{}}"#, "/to"),
         (#"{"to":"acct_b","type":9,"content":{},"push":{"policy":"sometimes"}}"#, "/push/policy"),
         (
+            #"{"to":"acct_b","type":9,"content":{},"push":{"body":"\#(String(repeating: "x", count: 65_536))"}}"#,
+            "/push"
+        ),
+        (
+            #"{"to":"acct_b","type":9,"content":{},"push":{"sound":"\#(String(repeating: "x", count: 1025))"}}"#,
+            "/push/sound"
+        ),
+        (
             #"{"to":"acct_b","type":9,"content":{},"push":{"action":{"type":"url","value":"http://x"}}}"#,
             "/push/action/value"
         ),

@@ -48,6 +48,38 @@ import Testing
         #expect(try await storage.adminTokenHash() == "admin-hash")
     }
 
+    @Test func `notification texts are seen at once and after a restart`() async throws {
+        let store = try await TestStore()
+        func languages(_ text: String) throws -> NotificationTemplates.Languages {
+            try NotificationTemplates.Languages(checking: RawJSON(parsing: Array(text.utf8)))
+        }
+        let (first, second) = (#"{"en":{"body":"one"}}"#, #"{"zh":{"body":"{{text}}"}}"#)
+        let key = store.tenant.key
+        for text in [first, second] {
+            _ = try await store.storage.setTemplates(try languages(text), for: .text, of: key, at: 1)
+            #expect(store.storage.tenant(key: key)?.templates.sent(for: .text)?.text == text)
+        }
+        _ = try await store.storage.setTemplates(try languages(first), for: .call, of: key, at: 1)
+        _ = try await store.storage.setTemplates(try languages(first), for: .image, of: key, at: 1)
+        _ = try await store.storage.setTemplates(nil, for: .image, of: key, at: 1)
+        let other = try await store.storage.createTenant(no: "other", name: "Other", at: 1)
+        // Another change of the tenant keeps them.
+        let renamed = try await store.storage.updateTenant(key, name: "New", isEnabled: nil)
+        _ = try await store.storage.setTenantSettings(key) { settings in
+            settings.pushPreviews = .hidden
+            settings.language = "zh"
+        }
+        #expect(renamed.templates.sent(for: .text)?.text == second)
+        store.storage.close()
+        let storage = try TestStore.open(store.path)
+        defer { storage.close() }
+        let kept = try #require(storage.tenant(key: key))
+        #expect(kept.templates.sent(for: .text)?.text == second && kept.templates.sent(for: .call)?.text == first)
+        #expect(kept.templates.sent(for: .image) == nil)
+        #expect(kept.settings.pushPreviews == .hidden && kept.settings.language == "zh")
+        #expect(storage.tenant(key: other.key)?.templates.sent(for: .text) == nil)
+    }
+
     @Test func `secrets are not in the file in clear`() async throws {
         let store = try await TestStore()
         let settings = try RawJSON(parsing: Array(#"{"privateKey":"vendor-secret-in-clear"}"#.utf8))

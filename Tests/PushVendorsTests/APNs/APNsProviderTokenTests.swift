@@ -41,6 +41,45 @@ import Testing
         #expect(try token.current() != second, "a clock that was set back makes no token older than it says")
     }
 
+    @Test func `one token too many gives way to the one before it, and none is made for 20 minutes`() throws {
+        let clock = HandClock()
+        let token = make(clock)
+        let first = try token.current()
+        clock.advance(minutes: 50)
+        let second = try token.current()
+        #expect(second != first)
+        #expect(token.predecessor(of: second) == first)
+        #expect(token.predecessor(of: second) == first, "others that were told the same take it as well")
+        #expect(token.predecessor(of: first) == nil)
+        clock.advance(minutes: 9)
+        #expect(try token.current() == first)
+        #expect(try token.replacement(for: first) == nil)
+        clock.advance(minutes: 10)
+        #expect(try token.current() == first, "refused as it is, another one would make it worse")
+        clock.advance(minutes: 1)
+        #expect(try token.current() != first)
+    }
+
+    @Test func `the only token is kept when Apple has had too many`() throws {
+        let clock = HandClock()
+        let token = make(clock)
+        let first = try token.current()
+        #expect(token.predecessor(of: first) == nil)
+        #expect(try token.replacement(for: first) == nil)
+        clock.advance(minutes: 19)
+        #expect(try token.current() == first)
+        clock.advance(minutes: 1)
+        #expect(try token.replacement(for: first) != nil)
+    }
+
+    @Test func `an earlier token that has ended is not gone back to`() throws {
+        let clock = HandClock()
+        let token = make(clock)
+        _ = try token.current()
+        clock.advance(minutes: 60)
+        #expect(token.predecessor(of: try token.current()) == nil)
+    }
+
     @Test func `an expired token is replaced at once, but only once in 20 minutes`() throws {
         let clock = HandClock()
         let token = make(clock)

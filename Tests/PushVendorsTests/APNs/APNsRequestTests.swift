@@ -61,6 +61,43 @@ import Testing
         #expect((5100...5120).contains(sent.body.count))
     }
 
+    @Test(arguments: [(0, "0"), (20, "1700000020"), (86_400, "1700000060")])
+    func `a call is stored for a minute at most`(ttl: Int, expected: String) {
+        let made = request(push(.apns, kind: .voip) { $0.timeToLiveSeconds = ttl })
+        #expect(made.headers["apns-expiration"] == [expected])
+    }
+
+    @Test func `notifications of one conversation are one thread`() {
+        #expect(text(push(.apns) { $0.conversation = "team" }).contains(#""thread-id":"team""#))
+        let silent = push(.apns) {
+            $0.conversation = "team"
+            $0.isSilent = true
+        }
+        #expect(!text(silent).contains("thread-id"))
+    }
+
+    @Test(
+        arguments: [
+            (nil, nil, true, nil), ("time-sensitive", nil, true, "time-sensitive"),
+            ("passive", "ping", true, "passive"),
+            ("chat", nil, true, nil), (nil, "", false, "passive"), (nil, "", true, nil), (nil, nil, false, nil),
+            ("active", "", false, "active"),
+        ] as [(String?, String?, Bool, String?)])
+    func `the interruption level is the channel's, or passive for what neither rings nor hurries`(
+        channel: String?, sound: String?, isHigh: Bool, expected: String?
+    ) throws {
+        let body = request(
+            push(.apns) {
+                $0.channel = channel
+                $0.sound = sound
+                $0.isHighPriority = isHigh
+            }
+        ).body
+        let aps = try #require(try RawJSON(parsing: body).object?["aps"]?.object)
+        #expect(aps["interruption-level"]?.string == expected)
+        #expect(aps["sound"]?.string == (sound == "" ? nil : sound ?? "default"))
+    }
+
     @Test(arguments: [(0, "0"), (1, "1700000001"), (86_400 * 365, "1702592000")])
     func `the expiration is now plus ttl, at most 30 days, and zero for one try`(ttl: Int, expected: String) {
         let made = request(push(.apns) { $0.timeToLiveSeconds = ttl })

@@ -6,6 +6,7 @@ import Testing
 /// Against a real HTTP/2 server over TLS.
 @Suite struct APNsSenderTests {
     private func withSender<Result>(
+        clock: HandClock = HandClock(),
         answering: @escaping @Sendable (StubServer.Request) async -> StubServer.Reply,
         _ body: (APNsSender, StubServer) async throws -> Result
     ) async throws -> Result {
@@ -17,7 +18,7 @@ import Testing
             reading: apnsSettings(endpoint: "https://localhost:\(server.port)"), policy: connections.policy)
         let sender = APNsSender(
             settings: settings,
-            surroundings: SenderSurroundings(tenantNo: "acme", clock: HandClock().wall, connections: connections))
+            surroundings: SenderSurroundings(tenantNo: "acme", clock: clock.wall, connections: connections))
         let result: Swift.Result<Result, any Error>
         do { result = .success(try await body(sender, server)) } catch { result = .failure(error) }
         await sender.shutdown()
@@ -64,6 +65,40 @@ import Testing
             #expect(server.requests.count == 2)
             #expect(await sender.send(push(.apns)) == expected)
             #expect(server.requests.count == 3)
+        }
+    }
+
+    @Test func `a token too many is kept, and the credential rests`() async throws {
+        try await withSender { _ in
+            .answer(429, body: #"{"reason":"TooManyProviderTokenUpdates"}"#)
+        } _: { sender, server in
+            let expected = VendorAnswer.auth(VendorReply(code: "TooManyProviderTokenUpdates"))
+            #expect(await sender.send(push(.apns)) == expected)
+            #expect(await sender.send(push(.apns)) == expected)
+            #expect(server.requests.count == 2)
+            #expect(Set(server.requests.map { $0.headers.first(name: "authorization") }).count == 1)
+        }
+    }
+
+    @Test func `a new token that was one too many gives way to the one before it, at once`() async throws {
+        let (calls, clock) = (Counter(), HandClock())
+        try await withSender(clock: clock) { _ in
+            calls.next() == 2 ? .answer(429, body: #"{"reason":"TooManyProviderTokenUpdates"}"#) : .answer(200)
+        } _: { sender, server in
+            #expect(await sender.send(push(.apns)) == .sent(vendorID: nil))
+            clock.advance(minutes: 50)
+            #expect(await sender.send(push(.apns)) == .sent(vendorID: nil))
+            let tokens = server.requests.compactMap { $0.headers.first(name: "authorization") }
+            #expect(tokens.count == 3 && tokens.first == tokens.last && Set(tokens).count == 2)
+        }
+    }
+
+    @Test func `a call is not rung twice`() async throws {
+        try await withSender { _ in
+            .answer(200)
+        } _: { sender, _ in
+            #expect(!sender.repeatReplaces(push(.apns, kind: .voip)))
+            #expect(sender.repeatReplaces(push(.apns)))
         }
     }
 

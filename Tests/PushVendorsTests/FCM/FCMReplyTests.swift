@@ -23,25 +23,42 @@ import Testing
         #expect(answer(200, "") == .sent(vendorID: nil))
     }
 
-    /// Every row of the table in the reference.
-    @Test func `each error code has its meaning`() {
-        func said(_ code: String) -> VendorReply { VendorReply(code: code, text: "words") }
-        #expect(answer(404, body("NOT_FOUND", "UNREGISTERED")) == .dead(said("UNREGISTERED")))
-        #expect(answer(400, body("INVALID_ARGUMENT", "INVALID_ARGUMENT")) == .drop(said("INVALID_ARGUMENT")))
-        #expect(
-            answer(403, body("PERMISSION_DENIED", "SENDER_ID_MISMATCH"))
-                == .dead(said("SENDER_ID_MISMATCH"), mayBeMisconfiguration: true))
-        #expect(
-            answer(429, body("RESOURCE_EXHAUSTED", "QUOTA_EXCEEDED"))
-                == .slow(said("QUOTA_EXCEEDED"), scope: .credential, after: .seconds(60)))
-        #expect(answer(503, body("UNAVAILABLE", "UNAVAILABLE")) == .retry(said("UNAVAILABLE")))
-        #expect(answer(500, body("INTERNAL", "INTERNAL")) == .retry(said("INTERNAL")))
-        #expect(
-            answer(401, body("UNAUTHENTICATED", "THIRD_PARTY_AUTH_ERROR")) == .auth(said("THIRD_PARTY_AUTH_ERROR")))
-        #expect(answer(401, body("UNAUTHENTICATED", nil)) == .auth(said("UNAUTHENTICATED")))
-        #expect(answer(403, body("PERMISSION_DENIED", nil)) == .auth(said("PERMISSION_DENIED")))
-        #expect(answer(400, body("UNKNOWN", "UNSPECIFIED_ERROR")) == .retry(said("UNSPECIFIED_ERROR")))
-        #expect(answer(404, body("NOT_FOUND", nil)) == .auth(said("NOT_FOUND")))
+    enum Meaning: Sendable { case dead, deadMaybe, drop, slow, retry, fewTries, auth }
+
+    /// Every row of the table in the reference: HTTP, errorCode, canonical, class.
+    @Test(
+        arguments: [
+            (404, "UNREGISTERED", "NOT_FOUND", .dead),
+            (400, "INVALID_ARGUMENT", "INVALID_ARGUMENT", .drop),
+            (403, "SENDER_ID_MISMATCH", "PERMISSION_DENIED", .deadMaybe),
+            (429, "QUOTA_EXCEEDED", "RESOURCE_EXHAUSTED", .slow),
+            (503, "UNAVAILABLE", "UNAVAILABLE", .retry),
+            (500, "INTERNAL", "INTERNAL", .retry),
+            (401, "THIRD_PARTY_AUTH_ERROR", "UNAUTHENTICATED", .auth),
+            (401, nil, "UNAUTHENTICATED", .auth),
+            (403, nil, "PERMISSION_DENIED", .auth),
+            (400, "UNSPECIFIED_ERROR", "UNKNOWN", .fewTries),
+            (500, "UNSPECIFIED_ERROR", "UNKNOWN", .fewTries),
+            (404, nil, "NOT_FOUND", .auth),
+            // What is not in it goes by the status.
+            (400, "SOMETHING_NEW", "INVALID_ARGUMENT", .drop),
+            (403, "SOMETHING_NEW", "PERMISSION_DENIED", .auth),
+            (429, nil, "RESOURCE_EXHAUSTED", .slow),
+            (503, nil, "UNAVAILABLE", .retry),
+        ] as [(Int, String?, String, Meaning)])
+    func `each error code has its meaning`(status: Int, code: String?, canonical: String, meaning: Meaning) {
+        let said = VendorReply(code: code ?? canonical, text: "words")
+        let expected: VendorAnswer =
+            switch meaning {
+            case .dead: .dead(said)
+            case .deadMaybe: .dead(said, mayBeMisconfiguration: true)
+            case .drop: .drop(said)
+            case .slow: .slow(said, scope: .credential, after: .seconds(60))
+            case .retry: .retry(said)
+            case .fewTries: .retry(said, triesMax: 4)
+            case .auth: .auth(said)
+            }
+        #expect(answer(status, body(canonical, code)) == expected)
     }
 
     @Test func `an invalid argument is a dead token only when it is about the token`() {

@@ -42,12 +42,44 @@ import Testing
         let data = try json(#"{"k":"v"}"#)
         let made = push(.fcm, token: "tok") {
             $0.isSilent = true
+            $0.isHighPriority = false
             $0.data = data
         }
         #expect(
             text(made)
                 == #"{"message":{"token":"tok","android":{"priority":"NORMAL","ttl":"3600s"},"#
                 + #""data":{"messageId":"m-1","k":"v"}}}"#)
+    }
+
+    @Test func `a silent push wakes at once only where its sender asks for it`() {
+        let made = push(.fcm) { $0.isSilent = true }
+        #expect(text(made).contains(#""priority":"HIGH""#))
+        #expect(!text(made).contains(#""notification""#))
+    }
+
+    @Test func `an iPhone gets what Apple needs`() {
+        let visible = push(.fcm, token: "tok") {
+            $0.osType = .ios
+            $0.badge = 0
+            $0.image = "https://x/i.png"
+            $0.conversation = "team"
+            $0.category = "CHAT"
+        }
+        #expect(
+            text(visible).contains(
+                #""apns":{"headers":{"apns-push-type":"alert","apns-priority":"10","apns-collapse-id":"m-1"},"#
+                    + #""payload":{"aps":{"badge":0,"sound":"default","category":"CHAT","thread-id":"team","#
+                    + #""mutable-content":1}},"fcm_options":{"image":"https://x/i.png"}}"#))
+        let silent = push(.fcm, token: "tok") {
+            $0.osType = .ios
+            $0.isSilent = true
+            $0.badge = 3
+        }
+        #expect(
+            text(silent).contains(
+                #""apns":{"headers":{"apns-push-type":"background","apns-priority":"5"},"#
+                    + #""payload":{"aps":{"content-available":1}}}"#))
+        #expect(!text(push(.fcm) { $0.osType = .android }).contains("apns"))
     }
 
     @Test(arguments: [(0, "0s"), (2_419_200, "2419200s"), (9_999_999, "2419200s")])

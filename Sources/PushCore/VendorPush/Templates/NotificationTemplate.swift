@@ -14,6 +14,8 @@ struct TemplateText: Sendable {
 
     init(_ source: String) throws(TemplateSyntax.Fault) {
         variables = try TemplateSyntax.variables(of: source)
+        // The engine waits for the other half of a tag's beginning.
+        guard source.last != "{" else { throw TemplateSyntax.Fault(detail: "A text cannot end in a brace.") }
         do {
             parsed = try MustacheTemplate(string: Self.plainText + source)
         } catch {

@@ -75,13 +75,14 @@ public struct NotificationTemplates: Sendable, Hashable {
                 fault([], "Expected an object with 1 to \(countMax) languages.")
                 return reading
             }
+            var seen: Set<String> = []
             for member in members {
                 guard LanguageTag.isValid(member.key) else {
                     fault([member.key], "This is not a language: expected a tag as zh, zh-Hant or en-GB.")
                     continue
                 }
                 let tag = LanguageTag.normalized(member.key)
-                guard reading.templates[tag] == nil else {
+                guard seen.insert(tag).inserted else {
                     fault([member.key], "This language is given twice.")
                     continue
                 }
