@@ -41,7 +41,9 @@ import Testing
 
     @Test func `a vendor without an adapter names those that have one`() throws {
         let vendors = try vendors()
-        let expected = GatewayError(.invalidRequest, "oppo is not supported; there are apns, fcm, webhook")
+        let expected = GatewayError(
+            .invalidRequest,
+            "oppo is not supported; there are \(LiveVendors.supported.map(\.rawValue).joined(separator: ", "))")
         #expect(throws: expected) { try vendors.validate(.emptyObject, for: .oppo) }
         #expect(throws: expected) { try vendors.makeSender(for: .oppo, settings: .emptyObject, tenantNo: "acme") }
     }
