@@ -11,6 +11,7 @@ public struct LiveVendors: VendorCatalog {
         FCMSettings.self,
         WebhookSettings.self,
         WebPushSettings.self,
+        WNSSettings.self,
     ]
 
     /// The vendors that can be configured, in the order of their names.
