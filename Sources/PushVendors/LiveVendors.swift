@@ -12,6 +12,7 @@ public struct LiveVendors: VendorCatalog {
         WebhookSettings.self,
         WebPushSettings.self,
         WNSSettings.self,
+        VivoSettings.self,
     ]
 
     /// The vendors that can be configured, in the order of their names.
