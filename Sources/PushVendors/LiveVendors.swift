@@ -13,6 +13,7 @@ public struct LiveVendors: VendorCatalog {
         WebPushSettings.self,
         WNSSettings.self,
         VivoSettings.self,
+        MeizuSettings.self,
     ]
 
     /// The vendors that can be configured, in the order of their names.
