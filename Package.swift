@@ -102,7 +102,8 @@ let package = Package(
         .target(
             name: "PushVendors",
             dependencies: [
-                "PushCore", asyncHTTPClient, crypto, cryptoExtras, logging, nioCore, nioHTTP1, nioHTTP2, nioPosix,
+                "PushCore", "PushCredentials", asyncHTTPClient, crypto, cryptoExtras, logging, nioCore, nioHTTP1,
+                nioHTTP2, nioPosix,
                 nioSSL,
             ]),
 
@@ -170,8 +171,8 @@ let package = Package(
         .testTarget(
             name: "PushVendorsTests",
             dependencies: [
-                "PushCore", "PushVendors", "PushSimulators", "PushTestSupport", asyncHTTPClient, crypto, cryptoExtras,
-                jwtKit, logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, swiftASN1, x509,
+                "PushCore", "PushCredentials", "PushVendors", "PushSimulators", "PushTestSupport", asyncHTTPClient,
+                crypto, cryptoExtras, jwtKit, logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, swiftASN1, x509,
             ]),
         .testTarget(
             name: "PushSimulatorsTests",

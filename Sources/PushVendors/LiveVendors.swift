@@ -10,6 +10,10 @@ public struct LiveVendors: VendorCatalog {
         APNsSettings.self,
         FCMSettings.self,
         WebhookSettings.self,
+        WebPushSettings.self,
+        WNSSettings.self,
+        VivoSettings.self,
+        MeizuSettings.self,
     ]
 
     /// The vendors that can be configured, in the order of their names.
@@ -47,6 +51,13 @@ public struct LiveVendors: VendorCatalog {
         try read(settings, for: vendor).stored
     }
 
+    public func validate(_ settings: RawJSON, for vendor: Vendor, keeping stored: RawJSON?) throws(GatewayError)
+        -> RawJSON
+    {
+        guard let stored, settings.kind == .object else { return try validate(settings, for: vendor) }
+        return try validate(adapter(for: vendor).completing(settings, from: stored), for: vendor)
+    }
+
     /// Looks up the hosts of the tenant's URLs in these settings and refuses private ones. `validate` refuses only
     /// what can be told without a name server; this is for the moment somebody stores them. A name that cannot be
     /// looked up just now passes: the connection is checked again.
@@ -76,10 +87,14 @@ public struct LiveVendors: VendorCatalog {
     }
 
     private func read(_ settings: RawJSON, for vendor: Vendor) throws(GatewayError) -> any VendorSettings {
+        try adapter(for: vendor).init(reading: settings, policy: connections.policy)
+    }
+
+    private func adapter(for vendor: Vendor) throws(GatewayError) -> any VendorSettings.Type {
         guard let adapter = Self.adapters.first(where: { $0.vendor == vendor }) else {
             let names = Self.supported.map(\.rawValue).joined(separator: ", ")
             throw GatewayError(.invalidRequest, "\(vendor.rawValue) is not supported; there are \(names)")
         }
-        return try adapter.init(reading: settings, policy: connections.policy)
+        return adapter
     }
 }

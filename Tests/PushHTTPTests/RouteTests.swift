@@ -229,6 +229,8 @@ import Testing
             #expect(put.json?["configured"]?.bool == true)
             #expect(put.string("topic") == "t")
             #expect(!put.text.contains("PK"))
+            let second = try await call(.put, "/v1/settings/push/apns", #"{"privateKey":"PK2"}"#, bearer: app)
+            #expect(second.string("topic") == "t", "what was made for the tenant stays")
             let other = try await call(.get, "/v1/settings/push/apns?app=\(fixture.appID)", bearer: app)
             #expect(other.json?["configured"]?.bool == false)
             #expect(try await call(.get, "/v1/settings/push/apns?app=app_zz", bearer: app).status == 404)

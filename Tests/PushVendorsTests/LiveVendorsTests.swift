@@ -37,11 +37,28 @@ import Testing
         #expect(try pointers("{}", .webhook) == ["/url"])
         #expect(try pointers(#"{"url":"https://[::1]/","secret":"x"}"#, .webhook) == ["/url", "/secret"])
         #expect(try pointers("[]", .webhook).first == "")
+        #expect(try pointers("{}", .webpush) == ["/subject"])
+        #expect(try pointers("{}", .wns) == ["/tenantId", "/clientId", "/clientSecret"])
+        #expect(
+            try pointers(#"{"legacy":true,"clientId":"x","clientSecret":"s","tagReplaces":1}"#, .wns)
+                == ["/clientId", "/tagReplaces"])
+        #expect(try pointers(#"{"tenantId":"a/b","clientId":"x","clientSecret":"s"}"#, .wns) == ["/tenantId"])
+        #expect(try pointers("{}", .vivo) == ["/appId", "/appKey", "/appSecret"])
+        #expect(
+            try pointers(
+                #"{"appId":"x1","appKey":"k","appSecret":"s","timeToLiveMax":59,"replies":{"0":"drop"}}"#, .vivo)
+                == ["/appId", "/timeToLiveMax", "/replies"])
+        #expect(try pointers("{}", .meizu) == ["/appId", "/appSecret"])
+        #expect(
+            try pointers(#"{"appId":1,"appSecret":"s","replies":{"1":"what"},"endpoint":"http://1.1.1.1"}"#, .meizu)
+                == ["/replies", "/endpoint"])
     }
 
     @Test func `a vendor without an adapter names those that have one`() throws {
         let vendors = try vendors()
-        let expected = GatewayError(.invalidRequest, "oppo is not supported; there are apns, fcm, webhook")
+        let expected = GatewayError(
+            .invalidRequest,
+            "oppo is not supported; there are \(LiveVendors.supported.map(\.rawValue).joined(separator: ", "))")
         #expect(throws: expected) { try vendors.validate(.emptyObject, for: .oppo) }
         #expect(throws: expected) { try vendors.makeSender(for: .oppo, settings: .emptyObject, tenantNo: "acme") }
     }
@@ -51,12 +68,23 @@ import Testing
         let examples: [(Vendor, RawJSON)] = [
             (.apns, apnsSettings { $0.member("category", "CHAT") }), (.fcm, try fcmSettings()),
             (.webhook, try json(#"{"url":"https://hooks.example.com/push?x=1","channel":"c"}"#)),
+            (.webpush, try json(#"{"subject":"mailto:push@example.com"}"#)),
+            (.wns, try json(#"{"tenantId":"t-1","clientId":"c-1","clientSecret":"hidden","tagReplaces":true}"#)),
+            (.wns, try json(#"{"legacy":true,"clientId":"ms-app://s-1","clientSecret":"hidden"}"#)),
+            (
+                .vivo,
+                try json(
+                    #"{"appId":"10","appKey":"k","appSecret":"hidden","marketingCategory":"NEWS","timeToLiveMax":604800,"replies":{"10043":"auth"}}"#
+                )
+            ),
+            (.meizu, try json(#"{"appId":"10","appSecret":"hidden","replies":{"9":"slow","8":"drop"}}"#)),
         ]
         for (vendor, settings) in examples {
             let stored = try vendors.validate(settings, for: vendor)
             #expect(try vendors.validate(stored, for: vendor) == stored)
             let shown = vendors.publicFields(of: stored, for: vendor).text
             #expect(!shown.contains("PRIVATE KEY") && !shown.contains("whsec_") && !shown.contains("private_key"))
+            #expect(!shown.contains("hidden") && !shown.contains("privateKey"))
             #expect(shown.count > 10)
         }
     }

@@ -22,7 +22,8 @@ public struct PushSettings: Sendable {
         -> RawJSON
     {
         let (tenant, app, vendor) = try target(name, appID: appID, as: principal)
-        let settings = try catalog.validate(body, for: vendor)
+        let stored = try await store.vendorSettings(tenant: tenant, app: app, vendor: vendor)?.settings
+        let settings = try catalog.validate(body, for: vendor, keeping: stored)
         try await catalog.validateAddresses(of: settings, for: vendor)
         try await store.setVendorSettings(settings, tenant: tenant, app: app, vendor: vendor, at: clock.now)
         try await queue.reloadSettings()

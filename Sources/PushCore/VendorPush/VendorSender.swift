@@ -119,6 +119,10 @@ public protocol VendorCatalog: Sendable {
     /// the tenant filled in). Throws `invalid_request` with pointers.
     func validate(_ settings: RawJSON, for vendor: Vendor) throws(GatewayError) -> RawJSON
 
+    /// The same for settings that replace others: what was made for the tenant and must not change (web push keys, to
+    /// which every subscription is bound) is taken over from the stored ones where the new ones do not name it.
+    func validate(_ settings: RawJSON, for vendor: Vendor, keeping stored: RawJSON?) throws(GatewayError) -> RawJSON
+
     /// Refuses settings whose URLs lead to a private address; this may ask a name server. `invalid_request`.
     func validateAddresses(of settings: RawJSON, for vendor: Vendor) async throws(GatewayError)
 
@@ -127,4 +131,12 @@ public protocol VendorCatalog: Sendable {
 
     /// A sender for checked settings.
     func makeSender(for vendor: Vendor, settings: RawJSON, tenantNo: String) throws(GatewayError) -> any VendorSender
+}
+
+extension VendorCatalog {
+    public func validate(_ settings: RawJSON, for vendor: Vendor, keeping stored: RawJSON?) throws(GatewayError)
+        -> RawJSON
+    {
+        try validate(settings, for: vendor)
+    }
 }

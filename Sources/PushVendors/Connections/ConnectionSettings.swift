@@ -44,6 +44,9 @@ package struct ConnectionSettings: Sendable {
         }
     }
 
+    /// For services that speak HTTP/1.1 alone, whatever their front end offers.
+    package var isHTTP1Only = false
+
     /// A client for one credential and one origin.
     func makeClient(connectionsMax: Int, pinning pin: (host: String, address: IPAddress)?) -> HTTPClient {
         var tls = TLSConfiguration.makeClientConfiguration()
@@ -56,6 +59,7 @@ package struct ConnectionSettings: Sendable {
             idleTimeout: .seconds(60), concurrentHTTP1ConnectionsPerHostSoftLimit: connectionsMax)
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.decompression = .disabled
+        if isHTTP1Only { configuration.httpVersion = .http1Only }
         if let pin { configuration.dnsOverride = [pin.host: pin.address.description] }
         configuration.http1_1ConnectionDebugInitializer = Self.limitSilence
         configuration.http2ConnectionDebugInitializer = Self.limitSilence

@@ -65,4 +65,13 @@ public struct EndpointPolicy: Sendable {
         guard allowsPrivate || found.allSatisfy(isAllowed) else { throw Refusal(Self.privateReason) }
         return found.filter(\.isIPv4) + found.filter { !$0.isIPv4 }
     }
+
+    /// Whether every address of the host is private and the operator allows those: what waives a vendor's "https only"
+    /// and host rules for URLs in tokens. Asks a name server for names only.
+    package func allowsAsPrivate(_ url: EndpointURL) async throws(Refusal) -> Bool {
+        guard allowsPrivate else { return false }
+        let numeric = HostResolver.numericAddresses(of: url.host)
+        let found = numeric.isEmpty ? try await addresses(of: url) : numeric
+        return !found.contains(where: isAllowed)
+    }
 }

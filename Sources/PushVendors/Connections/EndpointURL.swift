@@ -66,6 +66,13 @@ public struct EndpointURL: Sendable, Hashable {
     /// The URL without a slash at its end: what paths are put behind.
     var base: String { text.hasSuffix("/") ? String(text.dropLast()) : text }
 
+    /// Scheme, host and a port that is not the scheme's own (RFC 6454, section 6.2).
+    var origin: String {
+        let name = host.contains(":") ? "[\(host)]" : host
+        let suffix = port == (isSecure ? 443 : 80) ? "" : ":\(port)"
+        return (isSecure ? "https://" : "http://") + name + suffix
+    }
+
     private static func isHostCharacter(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."),

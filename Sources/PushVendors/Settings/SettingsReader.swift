@@ -57,6 +57,49 @@ struct SettingsReader {
         return text
     }
 
+    /// False when absent.
+    mutating func flag(_ name: String) -> Bool {
+        guard let value = object?[name] else { return false }
+        guard let flag = value.bool else {
+            fault(name, "must be true or false")
+            return false
+        }
+        return flag
+    }
+
+    mutating func optionalObject(_ name: String) -> JSONObject? {
+        guard let value = object?[name] else { return nil }
+        guard let found = value.object else {
+            fault(name, "must be an object")
+            return nil
+        }
+        return found
+    }
+
+    /// A required text of digits, which may also be written as a number.
+    mutating func digits(_ name: String, countMax: Int = 18) -> String {
+        guard let value = object?[name] else {
+            fault(name, "is required")
+            return ""
+        }
+        let text = value.integer.map(String.init) ?? value.string ?? ""
+        if text.isEmpty || text.utf8.count > countMax || !text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
+            fault(name, "must be a number")
+            return ""
+        }
+        return text
+    }
+
+    /// The default when absent.
+    mutating func integer(_ name: String, in range: ClosedRange<Int>, default value: Int) -> Int {
+        guard let member = object?[name] else { return value }
+        guard let number = member.integer, let found = Int(exactly: number), range.contains(found) else {
+            fault(name, "must be a number from \(range.lowerBound) to \(range.upperBound)")
+            return value
+        }
+        return found
+    }
+
     mutating func object(_ name: String) -> RawJSON? {
         guard let value = object?[name] else {
             fault(name, "is required")

@@ -19,6 +19,13 @@ protocol VendorSettings: Sendable {
     var tenantURLs: [(pointer: String, url: EndpointURL)] { get }
 
     func makeSender(in surroundings: SenderSurroundings) -> any VendorSender
+
+    /// New settings with what was made for the tenant before and must stay.
+    static func completing(_ settings: RawJSON, from stored: RawJSON) -> RawJSON
+}
+
+extension VendorSettings {
+    static func completing(_ settings: RawJSON, from stored: RawJSON) -> RawJSON { settings }
 }
 
 /// What every sender is given.

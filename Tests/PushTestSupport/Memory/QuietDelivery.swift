@@ -48,13 +48,22 @@ public final class QuietDeliveryStore: DeliveryStore {
     public func skippedCounts(of message: MessageKey) async throws -> [String: Int] { [:] }
 }
 
-/// Vendors whose settings are any object; `topic` is what is public of them. No push can be sent.
+/// Vendors whose settings are any object; `topic` is what is public of them, and stays when later settings have none.
+/// No push can be sent.
 public struct AnyVendorCatalog: VendorCatalog {
     public init() {}
 
     public func validate(_ settings: RawJSON, for vendor: Vendor) throws(GatewayError) -> RawJSON {
         guard settings.kind == .object else { throw .invalid("", "The body must be a JSON object.") }
         return settings
+    }
+
+    public func validate(_ settings: RawJSON, for vendor: Vendor, keeping stored: RawJSON?) throws(GatewayError)
+        -> RawJSON
+    {
+        let checked = try validate(settings, for: vendor)
+        guard checked.object?["topic"] == nil, let topic = stored?.object?["topic"] else { return checked }
+        return checked.setting(topic, at: ["topic"])
     }
 
     public func validateAddresses(of settings: RawJSON, for vendor: Vendor) async throws(GatewayError) {}
