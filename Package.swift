@@ -178,6 +178,7 @@ let package = Package(
             name: "PushSimulatorsTests",
             dependencies: [
                 "PushSimulators", "PushTestSupport", asyncHTTPClient, crypto, cryptoExtras, jwtKit, nioCore, nioHTTP1,
+                nioPosix,
                 nioSSL,
             ]),
         .testTarget(
