@@ -17,13 +17,13 @@ struct VendorsCommand: AsyncParsableCommand {
                 settings with PUT /v1/settings/push/{vendor}. The control page lists what arrived and sets faults.
                 """)
 
-        @Option(help: "Port of the control page, and of FCM and webhooks without TLS. (default: any free one)")
+        @Option(help: "Port of the control page, and of all vendors but APNs without TLS. (default: any free one)")
         var port: Int?
         @Option(help: "Where to write the CA certificate. (default: a temporary file)")
         var caFile: String?
         @Option(
             help: """
-                A fault as the control page takes it, for example '{"vendor": "fcm", "kind": "tooManyRequests"}'. \
+                A fault as the control page takes it, for example '{"vendor": "fcm", "fault": "tooManyRequests"}'. \
                 Repeat for more.
                 """)
         var fault: [String] = []

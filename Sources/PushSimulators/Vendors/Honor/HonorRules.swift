@@ -4,6 +4,7 @@ struct HonorRules {
     private static let mostBytes = 4096
     private static let mostSeconds: Int64 = 1_296_000
     let message: JSONValue
+    let tokens: [String]
 
     private static let schema = FieldRule.members([
         "data": .anyText,
@@ -40,7 +41,7 @@ struct HonorRules {
             throw HonorError(violation.kind == .structure ? 80_100_003 : 80_100_001, violation.text)
         }
         message = json
-        let tokens = self.tokens
+        tokens = json["token"]?.array?.compactMap(\.string) ?? []
         guard (1...Self.mostTokens).contains(tokens.count) else {
             throw HonorError(80_300_010, "the number of tokens must be 1 to 1000")
         }
@@ -57,7 +58,6 @@ struct HonorRules {
         if isVisible { try checkNotification() }
     }
 
-    var tokens: [String] { message["token"]?.array?.compactMap(\.string) ?? [] }
     var android: JSONValue? { message["android"] }
     var isVisible: Bool { message["notification"] != nil || android?["notification"] != nil }
     var title: String? { android?["notification"]?["title"]?.string ?? message["notification"]?["title"]?.string }

@@ -146,11 +146,13 @@ final class HonorService: VendorService {
         let ttl = rules.android?["ttl"]?.string.flatMap(HuaweiRules.seconds)
         let tag = rules.android?["biTag"]?.string
         let replaceKey = notification?["tag"]?.string ?? notifyId
+        let (title, body) = (rules.title, rules.body)
+        let form: RecordedPush.Form = rules.isVisible ? .visible : .silent
         let now = clock()
         return tokens.map { token in
             var push = RecordedPush(
-                vendor: .honor, token: token, messageId: messageId, title: rules.title, body: rules.body,
-                form: rules.isVisible ? .visible : .silent, replaceKey: replaceKey, vendorId: id, discarded: nil,
+                vendor: .honor, token: token, messageId: messageId, title: title, body: body,
+                form: form, replaceKey: replaceKey, vendorId: id, discarded: nil,
                 receivedAt: now, payloadBytes: request.body, fields: request.headers)
             push.timeToLive = ttl.map { $0 * 1000 }
             push.receiptTag = tag

@@ -7,6 +7,7 @@ struct HuaweiRules {
     private static let mostSeconds: Int64 = 1_296_000
     let request: JSONValue
     let message: JSONValue
+    let tokens: [String]
 
     /// - Parameter bytes: the length of the whole body.
     init(_ json: JSONValue, bytes: Int) throws(HuaweiError) {
@@ -18,6 +19,7 @@ struct HuaweiRules {
         }
         request = json
         self.message = message
+        tokens = message["token"]?.array?.compactMap(\.string) ?? []
         try checkTargets()
         // Quotes and a comma are part of each token.
         let tokenBytes = tokens.reduce(0) { $0 + $1.utf8.count + 3 }
@@ -31,7 +33,6 @@ struct HuaweiRules {
         if isVisible { try checkNotification(android?["notification"]) }
     }
 
-    var tokens: [String] { message["token"]?.array?.compactMap(\.string) ?? [] }
     var android: JSONValue? { message["android"] }
     var isVisible: Bool { message["notification"] != nil || android?["notification"] != nil }
     var title: String? { android?["notification"]?["title"]?.string ?? message["notification"]?["title"]?.string }

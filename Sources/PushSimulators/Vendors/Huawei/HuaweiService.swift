@@ -150,11 +150,13 @@ final class HuaweiService: VendorService {
         let isDryRun = rules.request["validate_only"]?.bool == true
         let tag = rules.android?["bi_tag"]?.string
         let replaceKey = notification?["tag"]?.string ?? notifyId
+        let (title, body) = (rules.title, rules.body)
+        let form: RecordedPush.Form = rules.isVisible ? .visible : .silent
         let now = clock()
         return recipients.map { token in
             var push = RecordedPush(
-                vendor: .huawei, token: token, messageId: messageId, title: rules.title, body: rules.body,
-                form: rules.isVisible ? .visible : .silent, replaceKey: replaceKey, vendorId: id,
+                vendor: .huawei, token: token, messageId: messageId, title: title, body: body,
+                form: form, replaceKey: replaceKey, vendorId: id,
                 discarded: isDryRun ? .dryRun : nil, receivedAt: now, payloadBytes: request.body,
                 fields: request.headers)
             push.timeToLive = ttl.map { $0 * 1000 }

@@ -88,15 +88,18 @@ final class MeizuService: VendorService {
         let hours = message["pushTimeInfo"]?["validTime"]?.integer
         let isStored = message["pushTimeInfo"]?["offLine"]?.integer != 0
         let messageId = message["clickTypeInfo"]?["parameters"]?["messageId"]?.string
+        let (title, body) = (bar?["title"]?.string, bar?["content"]?.string)
+        let receiptTag = message["extra"]?["callback.param"]?.string
+        let receiptURL = message["extra"]?["callback"]?.string
         let now = clock()
         return tokens.map { token in
             var push = RecordedPush(
-                vendor: .meizu, token: token, messageId: messageId, title: bar?["title"]?.string,
-                body: bar?["content"]?.string, form: .visible, replaceKey: rules.notifyKey, vendorId: id,
+                vendor: .meizu, token: token, messageId: messageId, title: title, body: body, form: .visible,
+                replaceKey: rules.notifyKey, vendorId: id,
                 discarded: nil, receivedAt: now, payloadBytes: request.body, fields: request.headers)
             push.timeToLive = isStored ? (hours ?? 24) * 3_600_000 : 0
-            push.receiptTag = message["extra"]?["callback.param"]?.string
-            push.receiptURL = message["extra"]?["callback"]?.string
+            push.receiptTag = receiptTag
+            push.receiptURL = receiptURL
             return push
         }
     }
@@ -144,7 +147,9 @@ extension MeizuService: ReceiptReporter {
                 "targets": .array(group.map { .string($0.token) }),
             ]
         }
-        let access = Insecure.MD5.hash(data: Data((appId + secret).utf8)).map { String($0, radix: 16) }.joined()
+        let access = Insecure.MD5.hash(data: Data((appId + secret).utf8)).map { byte in
+            (byte < 16 ? "0" : "") + String(byte, radix: 16)
+        }.joined()
         return ReceiptRequest(
             contentType: "application/x-www-form-urlencoded",
             body: FormFields.text(["cb": JSONValue.object(members).text, "access_token": access]))

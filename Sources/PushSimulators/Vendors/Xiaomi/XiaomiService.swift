@@ -92,6 +92,9 @@ final class XiaomiService: VendorService {
         let jobKey = rules.extra("jobkey")
         let messageId = rules.messageId
         let replaceKey = rules.form["notify_id"]
+        let (title, body) = (rules.form["title"], rules.form["description"])
+        let timeToLive = rules.timeToLive
+        let (receiptTag, receiptURL) = (rules.extra("callback.param"), rules.extra("callback"))
         let form: RecordedPush.Form = rules.isVisible ? .visible : .silent
         return seenJobs.withLock { seen in
             if seen.count >= Self.mostJobs { seen = [] }
@@ -103,12 +106,12 @@ final class XiaomiService: VendorService {
                     discarded = .repeated
                 }
                 var push = RecordedPush(
-                    vendor: .xiaomi, token: token, messageId: messageId, title: rules.form["title"],
-                    body: rules.form["description"], form: form, replaceKey: replaceKey, vendorId: id,
+                    vendor: .xiaomi, token: token, messageId: messageId, title: title, body: body, form: form,
+                    replaceKey: replaceKey, vendorId: id,
                     discarded: discarded, receivedAt: now, payloadBytes: request.body, fields: request.headers)
-                push.timeToLive = rules.timeToLive
-                push.receiptTag = rules.extra("callback.param")
-                push.receiptURL = rules.extra("callback")
+                push.timeToLive = timeToLive
+                push.receiptTag = receiptTag
+                push.receiptURL = receiptURL
                 return push
             }
         }
