@@ -3,7 +3,7 @@ import PushSimulators
 import Testing
 
 /// The faults that are the same for every vendor, on those that take batches, browsers and Windows.
-@Suite struct BatchVendorFaultTests {
+@Suite struct CommonVendorFaultTests {
     typealias Client = SimulatorClient
     static let vendors: [SimulatedVendor] = [.oppo, .vivo, .webpush, .wns]
 
