@@ -14,4 +14,12 @@ public enum SimulatedVendor: String, Sendable, CaseIterable {
     case meizu
     /// A tenant's own receiver of Standard Webhooks.
     case webhook
+    /// OPPO Push.
+    case oppo
+    /// vivo Push.
+    case vivo
+    /// Web Push (RFC 8030): push service and browser in one.
+    case webpush
+    /// Windows Push Notification Services, HTTP/1.1.
+    case wns
 }

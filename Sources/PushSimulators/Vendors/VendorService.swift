@@ -22,6 +22,9 @@ protocol VendorService: Sendable {
     /// The vendor's answer to too many requests; `retryAfter` is the header's value.
     func tooManyRequests(retryAfter: String?) -> SimulatorResponse
 
+    /// The same, where logins are answered in another form than pushes; what is said of pushes if not implemented.
+    func tooManyRequests(_ request: SimulatorRequest, retryAfter: String?) -> SimulatorResponse
+
     /// The vendor's answer when it is itself at fault, `status` from 500 on.
     func serverError(status: Int, retryAfter: String?) -> SimulatorResponse
 
@@ -42,4 +45,10 @@ extension VendorService {
     func revokeAccessTokens() {}
 
     func refusal(code: String, to request: SimulatorRequest) -> SimulatorResponse? { refusal(code: code) }
+}
+
+extension VendorService {
+    func tooManyRequests(_ request: SimulatorRequest, retryAfter: String?) -> SimulatorResponse {
+        tooManyRequests(retryAfter: retryAfter)
+    }
 }

@@ -6,8 +6,8 @@ import Synchronization
 /// Stands in for push vendors on loopback: speaks their wire protocols, is as strict as they are, keeps what arrived,
 /// and goes wrong on demand. No vendor account and no network is needed.
 ///
-/// Three listeners: APNs (HTTP/2 over TLS only), HTTPS (the other vendors, HTTP/2 or HTTP/1.1), and plain HTTP (the
-/// other vendors again, and the control page at `/`).
+/// Four listeners: APNs (HTTP/2 over TLS only), WNS (HTTP/1.1 over TLS only), HTTPS (the other vendors, HTTP/2 or
+/// HTTP/1.1), and plain HTTP (WNS and the other vendors again, and the control page at `/`).
 ///
 ///     let simulator = try await VendorSimulator.start(configuration: .init())
 ///     // Give simulator.credentials.settings(for: .apns) and simulator.caFile to the gateway, send, then:
@@ -17,6 +17,7 @@ public final class VendorSimulator: Sendable {
     public let apnsPort: Int
     public let httpsPort: Int
     public let httpPort: Int
+    public let wnsPort: Int
     /// The file with the certificate authority to trust, PEM.
     public let caFile: String
     public let credentials: Credentials
@@ -27,6 +28,9 @@ public final class VendorSimulator: Sendable {
     private let services: [any VendorService]
     private let verifier: ProviderTokenVerifier
     private let accessTokens: AccessTokens
+    let channels: WNSChannels
+    let subscriptions: PushSubscriptions
+    let urlHost: String
     let receipts: ReceiptSender
     private let removesCAFile: Bool
     private let isShutDown = Atomic(false)
@@ -47,6 +51,10 @@ public final class VendorSimulator: Sendable {
         services = parts.services
         verifier = parts.verifier
         accessTokens = parts.accessTokens
+        wnsPort = parts.wnsPort
+        channels = parts.channels
+        subscriptions = parts.subscriptions
+        urlHost = parts.urlHost
         receipts = parts.receipts
     }
 
@@ -56,6 +64,11 @@ public final class VendorSimulator: Sendable {
         let faults: FaultBoard
         let verifier: ProviderTokenVerifier
         let accessTokens: AccessTokens
+        let wnsPort: Int
+        let channels: WNSChannels
+        let subscriptions: PushSubscriptions
+        /// The host as URLs have it.
+        let urlHost: String
         let services: [any VendorService]
         let receipts: ReceiptSender
     }
@@ -106,12 +119,15 @@ public final class VendorSimulator: Sendable {
             configuration.httpsPort, .tls(try certificates.serverContext(protocols: ["h2", "http/1.1"])),
             { late.https })
         let http = try await listen(configuration.httpPort, .plain, { late.http })
+        let wns = try await listen(
+            configuration.wnsPort, .tls(try certificates.serverContext(protocols: ["http/1.1"])), { late.wns })
 
         let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
         let httpsBase = "https://\(host):\(https.port)"
         let httpBase = "http://\(host):\(http.port)"
         let credentials = keys.credentials(
-            configuration, apnsBase: "https://\(host):\(apns.port)", httpsBase: httpsBase, httpBase: httpBase)
+            configuration, apnsBase: "https://\(host):\(apns.port)", httpsBase: httpsBase, httpBase: httpBase,
+            wnsBase: "https://\(host):\(wns.port)")
         let accessTokens = AccessTokens(
             clientEmail: keys.fcmClientEmail, keyId: keys.fcmKeyId, publicKey: keys.fcm.publicKey,
             tokenURIs: ["\(httpsBase)/token", "\(httpBase)/token"],
@@ -125,7 +141,18 @@ public final class VendorSimulator: Sendable {
         let honor = HonorService(
             apps: keys.honor.map { .init(appId: $0.appId, clientId: $0.clientId, secret: $0.clientSecret) },
             accessTokenSeconds: configuration.accessTokenSeconds, record: record, faults: faults, clock: clock)
+        let channels = WNSChannels(base: "https://\(host):\(wns.port)", clock: clock)
+        let wnsService = WNSService(
+            credentials: keys.wns, channels: channels, record: record, faults: faults, clock: clock)
+        let subscriptions = PushSubscriptions(origin: httpsBase, plainOrigin: httpBase, clock: clock)
         let others: [any VendorService] = [
+            OPPOService(
+                credentials: keys.oppo, rememberedMessages: configuration.keptPushes, record: record, faults: faults,
+                clock: clock),
+            VivoService(
+                credentials: keys.vivo, rememberedRequests: configuration.keptPushes, record: record, faults: faults,
+                clock: clock),
+            WebPushService(subscriptions: subscriptions, record: record, faults: faults, clock: clock),
             FCMService(
                 project: configuration.fcmProject, accessTokens: accessTokens, record: record, faults: faults,
                 clock: clock),
@@ -140,15 +167,19 @@ public final class VendorSimulator: Sendable {
         ]
         let parts = Parts(
             record: record, faults: faults, verifier: verifier, accessTokens: accessTokens,
-            services: [apnsService] + others, receipts: ReceiptSender(services: others, clock: clock))
+            wnsPort: wns.port, channels: channels, subscriptions: subscriptions, urlHost: host,
+            services: [apnsService] + others + [wnsService], receipts: ReceiptSender(services: others, clock: clock))
         let control = ControlPage(
             record: record, faults: faults, services: parts.services, credentials: credentials,
-            receipts: ReceiptControl(receipts: parts.receipts, record: record))
+            receipts: ReceiptControl(receipts: parts.receipts, record: record),
+            devices: DeviceControl(subscriptions: subscriptions, channels: channels))
         func dispatcher(_ services: [any VendorService], _ control: ControlPage?) -> VendorDispatcher {
             VendorDispatcher(services: services, control: control, faults: faults, record: record, clock: clock)
         }
         late.set(
-            apns: dispatcher([apnsService], nil), https: dispatcher(others, nil), http: dispatcher(others, control))
+            apns: dispatcher([apnsService], nil), https: dispatcher(others, nil),
+            http: dispatcher(others + [wnsService], control),
+            wns: dispatcher([wnsService], nil))
 
         let caFile =
             configuration.caFile
@@ -214,6 +245,9 @@ public final class VendorSimulator: Sendable {
 
     public func counters(_ vendor: SimulatedVendor) -> VendorCounters { record.counters[vendor] ?? VendorCounters() }
 
+    /// Records pushes that arrive at their devices only now.
+    func deliver(_ pushes: [RecordedPush]) { record.accept(pushes) }
+
     /// Forgets pushes, refusals and counters. Faults and credentials stay.
     public func clearRecord() { record.clear() }
 
@@ -250,12 +284,13 @@ public final class VendorSimulator: Sendable {
     public func register(_ team: APNsTeam) throws { try verifier.register(team) }
 }
 
-/// The dispatchers, once they are there. The lock protects all three.
+/// The dispatchers, once they are there. The lock protects all of them.
 private final class LateDispatchers: Sendable {
     private struct Dispatchers {
         var apns: VendorDispatcher?
         var https: VendorDispatcher?
         var http: VendorDispatcher?
+        var wns: VendorDispatcher?
     }
 
     private let dispatchers = Mutex(Dispatchers())
@@ -263,8 +298,9 @@ private final class LateDispatchers: Sendable {
     var apns: VendorDispatcher? { dispatchers.withLock { $0.apns } }
     var https: VendorDispatcher? { dispatchers.withLock { $0.https } }
     var http: VendorDispatcher? { dispatchers.withLock { $0.http } }
+    var wns: VendorDispatcher? { dispatchers.withLock { $0.wns } }
 
-    func set(apns: VendorDispatcher, https: VendorDispatcher, http: VendorDispatcher) {
-        dispatchers.withLock { $0 = Dispatchers(apns: apns, https: https, http: http) }
+    func set(apns: VendorDispatcher, https: VendorDispatcher, http: VendorDispatcher, wns: VendorDispatcher) {
+        dispatchers.withLock { $0 = Dispatchers(apns: apns, https: https, http: http, wns: wns) }
     }
 }

@@ -12,6 +12,8 @@ extension VendorSimulator {
         public var apnsPort = 0
         public var httpsPort = 0
         public var httpPort = 0
+        /// WNS and its token endpoint, which speak HTTP/1.1 only.
+        public var wnsPort = 0
         /// Where the certificate authority is written as PEM; nil: a new file in the temporary directory, which is
         /// removed at shutdown.
         public var caFile: String?

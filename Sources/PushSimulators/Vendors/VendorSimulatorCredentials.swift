@@ -77,6 +77,9 @@ struct CredentialKeys {
             bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         }
     }
+    let oppo = OPPOCredentials()
+    let vivo = VivoCredentials()
+    let wns = WNSCredentials()
 
     init(project: String) throws {
         fcm = try Self.rsaKey.get()
@@ -94,7 +97,8 @@ struct CredentialKeys {
     }
 
     func credentials(
-        _ configuration: VendorSimulator.Configuration, apnsBase: String, httpsBase: String, httpBase: String
+        _ configuration: VendorSimulator.Configuration, apnsBase: String, httpsBase: String, httpBase: String,
+        wnsBase: String
     ) -> VendorSimulator.Credentials {
         let topic = configuration.apnsTopics.first ?? ""
         let secret = "whsec_" + webhook.base64EncodedString()
@@ -111,8 +115,12 @@ struct CredentialKeys {
                 "token_uri": .string("\(base)/token"),
             ]
         }
-        func bodies(_ base: String) -> [SimulatedVendor: String] {
+        func bodies(_ base: String, wnsBase: String) -> [SimulatedVendor: String] {
             [
+                .oppo: oppo.settings(endpoint: base).text,
+                .vivo: vivo.settings(endpoint: base).text,
+                .webpush: JSONValue.object(["subject": "mailto:push@example.com"]).text,
+                .wns: wns.settings(endpoint: wnsBase).text,
                 .apns: apnsBody.text,
                 .fcm: JSONValue.object(["serviceAccount": account(base), "endpoint": .string(base)]).text,
                 .huawei: JSONValue.object([
@@ -140,6 +148,6 @@ struct CredentialKeys {
             huawei: huawei[0], huaweiOther: huawei[1], honor: honor[0], honorOther: honor[1],
             xiaomiPackageName: configuration.xiaomiPackageName, xiaomiAppSecret: xiaomiSecret, meizuAppId: meizuAppId,
             meizuAppSecret: meizuSecret,
-            bodies: bodies(httpsBase), plainBodies: bodies(httpBase))
+            bodies: bodies(httpsBase, wnsBase: wnsBase), plainBodies: bodies(httpBase, wnsBase: httpBase))
     }
 }

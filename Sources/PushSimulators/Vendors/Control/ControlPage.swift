@@ -3,7 +3,8 @@ import NIOCore
 /// The plain HTTP side for people and scripts: what arrived, what goes wrong, and the credentials.
 ///
 /// `GET /` a page, `GET /pushes?vendor=&token=&messageId=&limit=`, `GET /visible?token=`, `GET /refusals`,
-/// `GET /counters`, `GET /credentials`, `GET|POST|DELETE /faults`, `GET|POST /receipts`, `DELETE /pushes`.
+/// `GET /counters`, `GET /credentials`, `GET|POST|DELETE /faults`, `GET|POST /receipts`, `DELETE /pushes`,
+/// `POST /subscriptions`, `POST /channels`.
 final class ControlPage: Sendable {
     private static let mostItems = 10_000
     /// Longer request bodies are not shown, only how long they are.
@@ -13,16 +14,19 @@ final class ControlPage: Sendable {
     private let services: [any VendorService]
     private let credentials: VendorSimulator.Credentials
     private let receipts: ReceiptControl
+    private let devices: DeviceControl
 
     init(
         record: PushRecord, faults: FaultBoard, services: [any VendorService],
-        credentials: VendorSimulator.Credentials, receipts: ReceiptControl
+        credentials: VendorSimulator.Credentials, receipts: ReceiptControl,
+        devices: DeviceControl
     ) {
         self.record = record
         self.faults = faults
         self.services = services
         self.credentials = credentials
         self.receipts = receipts
+        self.devices = devices
     }
 
     func answer(_ request: SimulatorRequest) -> SimulatorResponse {
@@ -48,6 +52,8 @@ final class ControlPage: Sendable {
         case ("POST", "/faults"): return setFault(request)
         case ("GET", "/receipts"): return items(receipts.list())
         case ("POST", "/receipts"): return receipts.post(request)
+        case ("POST", "/subscriptions"): return devices.subscribe(request)
+        case ("POST", "/channels"): return devices.openChannel(request)
         case ("DELETE", "/faults"):
             faults.clear(query["vendor"].flatMap(SimulatedVendor.init(rawValue:)))
             return SimulatorResponse(status: 204)

@@ -59,7 +59,7 @@ final class VendorDispatcher: Sendable {
             if afterAccepting { _ = answer(service, request, connection) }
             return .reset
         case .tooManyRequests(let retryAfter):
-            return .reply(service.tooManyRequests(retryAfter: retryAfter?.headerValue(now: clock())))
+            return .reply(service.tooManyRequests(request, retryAfter: retryAfter?.headerValue(now: clock())))
         case .serverError(let status, let retryAfter):
             return .reply(service.serverError(status: status, retryAfter: retryAfter?.headerValue(now: clock())))
         case .expiredAuthorization: return .reply(service.expiredAuthorization(request, on: connection))

@@ -17,6 +17,13 @@ struct FormFields {
         }
     }
 
+    /// - Returns: nil when the body is declared as something else, is broken, or has a field twice.
+    init?(_ request: SimulatorRequest) {
+        guard request.contentType == "application/x-www-form-urlencoded" else { return nil }
+        self.init(request.body)
+        guard repeated == nil else { return nil }
+    }
+
     subscript(name: String) -> String? { values[name] }
 
     private static func decoded(_ bytes: some Collection<UInt8>) -> String? {
