@@ -9,6 +9,7 @@ public struct LiveVendors: VendorCatalog {
     private static let adapters: [any VendorSettings.Type] = [
         APNsSettings.self,
         FCMSettings.self,
+        HONORSettings.self,
         HuaweiSettings.self,
         WebhookSettings.self,
         WebPushSettings.self,
