@@ -16,6 +16,7 @@ public struct LiveVendors: VendorCatalog {
         WNSSettings.self,
         VivoSettings.self,
         MeizuSettings.self,
+        XiaomiSettings.self,
     ]
 
     /// The vendors that can be configured, in the order of their names.
