@@ -11,6 +11,7 @@ public struct LiveVendors: VendorCatalog {
         FCMSettings.self,
         HONORSettings.self,
         HuaweiSettings.self,
+        OPPOSettings.self,
         WebhookSettings.self,
         WebPushSettings.self,
         WNSSettings.self,
