@@ -9,11 +9,15 @@ public struct LiveVendors: VendorCatalog {
     private static let adapters: [any VendorSettings.Type] = [
         APNsSettings.self,
         FCMSettings.self,
+        HONORSettings.self,
+        HuaweiSettings.self,
+        OPPOSettings.self,
         WebhookSettings.self,
         WebPushSettings.self,
         WNSSettings.self,
         VivoSettings.self,
         MeizuSettings.self,
+        XiaomiSettings.self,
     ]
 
     /// The vendors that can be configured, in the order of their names.

@@ -56,11 +56,12 @@ import Testing
 
     @Test func `a vendor without an adapter names those that have one`() throws {
         let vendors = try vendors()
-        let expected = GatewayError(
-            .invalidRequest,
-            "oppo is not supported; there are \(LiveVendors.supported.map(\.rawValue).joined(separator: ", "))")
-        #expect(throws: expected) { try vendors.validate(.emptyObject, for: .oppo) }
-        #expect(throws: expected) { try vendors.makeSender(for: .oppo, settings: .emptyObject, tenantNo: "acme") }
+        let names = LiveVendors.supported.map(\.rawValue).joined(separator: ", ")
+        for vendor in Vendor.allCases where !LiveVendors.supported.contains(vendor) {
+            let expected = GatewayError(.invalidRequest, "\(vendor.rawValue) is not supported; there are \(names)")
+            #expect(throws: expected) { try vendors.validate(.emptyObject, for: vendor) }
+            #expect(throws: expected) { try vendors.makeSender(for: vendor, settings: .emptyObject, tenantNo: "acme") }
+        }
     }
 
     @Test func `stored settings read back the same, and public fields hold no secret`() throws {

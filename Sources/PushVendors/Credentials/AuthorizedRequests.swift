@@ -17,11 +17,14 @@ struct AuthorizedRequests: Sendable {
     /// For the request, its login and its repeat together.
     let requestTimeout: TimeAmount
 
-    /// - Parameter isRefused: whether the reply says that the access token has ended.
+    /// - Parameters:
+    ///   - deadline: where several requests share their time; else ``requestTimeout`` from now.
+    ///   - isRefused: whether the reply says that the access token has ended.
     func send(
-        isRefused: @Sendable (OutboundReply) -> Bool, request: @Sendable (AccessToken) -> OutboundRequest
+        deadline: NIODeadline? = nil, isRefused: @Sendable (OutboundReply) -> Bool,
+        request: @Sendable (AccessToken) -> OutboundRequest
     ) async -> Outcome {
-        let deadline = NIODeadline.now() + requestTimeout
+        let deadline = deadline ?? NIODeadline.now() + requestTimeout
         var last = Outcome.answered(.retry(VendorReply(code: "no_access_token")))
         for isRepeat in [false, true] {
             let access: AccessToken

@@ -32,6 +32,11 @@ enum StableIdentifier {
     /// 32 hexadecimal digits.
     static func hexText(of push: VendorPush) -> String { hex(digest(["hex"] + parts(of: push)).prefix(16)) }
 
+    /// Hexadecimal digits, at most 64, that stand for this revision of the message, whatever device it goes to.
+    static func revisionText(of push: VendorPush, digits: Int) -> String {
+        String(hex(digest(["revision", push.tenantNo, push.messageID, "\(push.revision)"])).prefix(digits))
+    }
+
     /// A number from 1 to 2 147 483 647 that stands for the push's replace key where a vendor wants one. The chance that
     /// two of a device's shown notifications get the same is one in two thousand millions.
     static func notifyID(of push: VendorPush) -> Int32 {

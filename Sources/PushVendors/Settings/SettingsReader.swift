@@ -100,6 +100,32 @@ struct SettingsReader {
         return found
     }
 
+    /// ``identifier(_:characters:count:)`` for a member that may be absent.
+    mutating func optionalIdentifier(_ name: String, characters: Set<Character> = Self.plainCharacters) -> String? {
+        object?[name] == nil ? nil : identifier(name, characters: characters)
+    }
+
+    mutating func optionalInteger(_ name: String, in range: ClosedRange<Int64>) -> Int64? {
+        guard let value = object?[name] else { return nil }
+        guard let number = value.integer, range.contains(number) else {
+            fault(name, "must be an integer from \(range.lowerBound) to \(range.upperBound)")
+            return nil
+        }
+        return number
+    }
+
+    mutating func optionalBool(_ name: String) -> Bool? { object?[name] == nil ? nil : flag(name) }
+
+    /// One of these words.
+    mutating func optionalWord(_ name: String, of words: [String]) -> String? {
+        guard let text = optionalString(name) else { return nil }
+        guard words.contains(text) else {
+            fault(name, "must be one of " + words.joined(separator: ", "))
+            return nil
+        }
+        return text
+    }
+
     mutating func object(_ name: String) -> RawJSON? {
         guard let value = object?[name] else {
             fault(name, "is required")

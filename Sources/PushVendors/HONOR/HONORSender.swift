@@ -1,0 +1,73 @@
+import NIOCore
+import NIOHTTP1
+import PushCore
+
+/// Sends to HONOR Push: one notification for up to 1000 tokens a request.
+final class HONORSender: VendorSender {
+    let vendor = Vendor.honor
+    let concurrentMax = 32
+    let canSendSilently = true
+    let batchForm = BatchForm.sameContent(max: HONORRequest.tokensMax)
+
+    private let settings: HONORSettings
+    private let clock: WallClock
+    private let url: String
+    private let client: OutboundClient
+    private let loginClient: OutboundClient
+    private let requests: AuthorizedRequests
+    private let unknownReplies: UnknownReplyLog
+
+    init(settings: HONORSettings, surroundings: SenderSurroundings) {
+        self.settings = settings
+        clock = surroundings.clock
+        let connections = surroundings.connections
+        let trust: OutboundClient.Trust = settings.common.endpoint == nil ? .vendor : .tenant
+        let origin = settings.common.endpoint ?? EndpointURL(knownHost: "push-api.cloud.honor.com")
+        let loginOrigin = settings.common.endpoint ?? EndpointURL(knownHost: "iam.developer.honor.com")
+        url = origin.base + "/api/v1/\(settings.appID)/sendMessage"
+        client = OutboundClient(origin: origin, trust: trust, connectionsMax: concurrentMax, settings: connections)
+        loginClient = OutboundClient(origin: loginOrigin, trust: trust, connectionsMax: 2, settings: connections)
+        let login = ClientCredentialsLogin(
+            url: loginOrigin.base + settings.loginPath, clientID: settings.clientID,
+            clientSecret: settings.clientSecret, clock: clock, client: loginClient,
+            requestTimeout: connections.requestTimeout)
+        requests = AuthorizedRequests(
+            client: client, accessToken: AccessTokenCache(clock: clock) { await login.fetch() },
+            requestTimeout: connections.requestTimeout)
+        unknownReplies = UnknownReplyLog(.honor, surroundings)
+    }
+
+    func send(_ batch: [VendorPush]) async -> [VendorAnswer] {
+        guard let first = batch.first else { return [] }
+        let tokens = batch.map(\.token)
+        let request = HONORRequest(settings.completing(first), tokens: tokens.map(\.token), settings: settings)
+        let outcome = await requests.send(isRefused: HONORReply.isRefusedLogin) { [url, clock] access in
+            OutboundRequest(
+                url: url,
+                headers: [
+                    "content-type": "application/json", "authorization": "Bearer " + access.text,
+                    "timestamp": "\(clock.now)",
+                ],
+                body: request.body)
+        }
+        switch outcome {
+        case .answered(let answer): return Array(repeating: answer, count: batch.count)
+        case .reply(let raw):
+            let reply = HONORReply(raw)
+            if !reply.isKnown {
+                unknownReplies.note(
+                    code: reply.code ?? "\(raw.status)", reply: raw,
+                    hiding: tokens.map(\.token) + [settings.clientSecret])
+            }
+            return reply.answers(for: tokens, now: clock.now)
+        }
+    }
+
+    /// HONOR has no dry run: the login is what can be checked without delivering anything.
+    func check(_ push: VendorPush) async -> VendorAnswer { await requests.checkLogin() }
+
+    func shutdown() async {
+        await client.shutdown()
+        await loginClient.shutdown()
+    }
+}
