@@ -22,6 +22,7 @@ enum Routes {
         let templates = TemplateSettingsRoutes(settings: services.templateSettings)
         let broadcasts = BroadcastRoutes(broadcasts: services.broadcasts)
         let pushSettings = PushSettingsRoutes(settings: services.pushSettings)
+        let vendorReceipts = ReceiptRoutes(receipts: services.vendorReceipts, callers: callers)
         let document = DocumentRoutes(callers: callers)
 
         return [
@@ -31,6 +32,8 @@ enum Routes {
             .open(.get, "/docs", document.page),
             .open(.get, "/.well-known/jwks.json", keys.get),
             .open(.post, "/oauth/token", oauth.post),
+
+            .open(.post, "/v1/receipts/{vendor}/{tenantNo}/{secret}", vendorReceipts.take),
 
             .operator(.post, "/v1/admin/tenants", admin.createTenant),
             .operator(.get, "/v1/admin/tenants", admin.tenants),

@@ -14,6 +14,8 @@ struct Fixture {
     let gateway: HTTPGateway
     let access = MemoryAccessStore()
     let changes = NotedDeviceChanges()
+    let receiptStore = NotedReceiptStore()
+    let receiptAddress = ReceiptAddress(key: Array(repeating: 9, count: 32), publicURL: nil)
     let administration: Administration
     let registry: DeviceRegistry
     let adminToken: String
@@ -35,6 +37,7 @@ struct Fixture {
     ) async throws {
         let clock = Self.clock
         let access = access
+        let (receiptStore, receiptAddress) = (receiptStore, receiptAddress)
         let devices = MemoryDeviceStore(access: access)
         let delivery = QuietDeliveryStore()
         let signer = DeviceCredentialSigner()
@@ -76,7 +79,11 @@ struct Fixture {
                 broadcasts: Broadcasts(store: MemoryBroadcastStore(), changed: {}, clock: clock),
                 receipts: receipts,
                 pushSettings: PushSettings(
-                    store: delivery, catalog: AnyVendorCatalog(), queue: queue, access: access, clock: clock),
+                    store: delivery, catalog: AnyVendorCatalog(), queue: queue, access: access, clock: clock,
+                    receipts: receiptAddress),
+                vendorReceipts: VendorReceipts(
+                    store: receiptStore, reader: TokenReceiptReader(), address: receiptAddress, access: access,
+                    clock: clock, logger: logger, pushesMade: {}),
                 limitSettings: LimitSettings(access: access, limits: limits, clock: clock),
                 templateSettings: TemplateSettings(access: access, clock: clock),
                 jwks: signer.jwks, missing: { missing },

@@ -135,13 +135,13 @@ struct MessageTrace {
         }
         let events = try Row.fetchAll(
             db.cachedStatement(
-                sql: "SELECT at, vendor, vendor_id, detail FROM push_event WHERE push = ? ORDER BY number"),
+                sql: "SELECT at, vendor, vendor_id, detail, stage FROM push_event WHERE push = ? ORDER BY number"),
             arguments: [push["key"] as Int64])
         for event in events {
             stages.append(
                 .init(
-                    stage: "push_failed", at: event[0], vendor: Vendor(rawValue: event[1]), vendorID: event[2],
-                    detail: event[3]))
+                    stage: event[4] == "push_accepted" ? "push_accepted" : "push_failed", at: event[0],
+                    vendor: Vendor(rawValue: event[1]), vendorID: event[2], detail: event[3]))
         }
         let at: Milliseconds = push["updated_at"]
         switch push["state"] as String {
@@ -153,6 +153,20 @@ struct MessageTrace {
         case "skipped": stages.append(.init(stage: "push_skipped", at: at, vendor: vendor, detail: push["reason"]))
         default: break
         }
-        return stages
+        return stages + (try receiptStages(push["key"]))
+    }
+
+    /// What the vendors said afterwards.
+    private func receiptStages(_ push: Int64) throws -> [DeviceTrace.Stage] {
+        try Row.fetchAll(
+            db.cachedStatement(
+                sql: "SELECT at, vendor, code, detail FROM push_receipt WHERE push = ? ORDER BY at, code"),
+            arguments: [push]
+        ).map { row in
+            let (code, detail): (String, String?) = (row[2], row[3])
+            return .init(
+                stage: "receipt", at: row[0], vendor: Vendor(rawValue: row[1]),
+                detail: detail.map { "\(code): \($0)" } ?? code)
+        }
     }
 }

@@ -74,10 +74,10 @@ struct Gateway: Sendable {
         self.presence = presence
         let progress = DeliveryProgress(
             marks: try await storage.marks(), store: storage, clock: clock, logger: logger)
+        let receiptAddress = ReceiptAddress(key: master.receipts, publicURL: settings.publicURL?.absoluteString)
         let vendors = try LiveVendors(
             logger: logger, wallClock: clock, allowPrivateEndpoints: settings.allowsPrivateEndpoints,
-            caFile: settings.caFile,
-            receipts: ReceiptAddress(key: master.receipts, publicURL: settings.publicURL?.absoluteString))
+            caFile: settings.caFile, receipts: receiptAddress)
         let pushQueue = PushQueue(
             store: storage, catalog: vendors, tenants: { storage.tenant(key: $0) }, limits: limits, clock: clock,
             logger: logger)
@@ -147,7 +147,11 @@ struct Gateway: Sendable {
                 messaging: messaging, imports: imports, changes: changes, conversations: conversations,
                 broadcasts: broadcasts, receipts: receipts,
                 pushSettings: PushSettings(
-                    store: storage, catalog: vendors, queue: pushQueue, access: storage, clock: clock),
+                    store: storage, catalog: vendors, queue: pushQueue, access: storage, clock: clock,
+                    receipts: receiptAddress),
+                vendorReceipts: VendorReceipts(
+                    store: storage, reader: LiveReceipts(), address: receiptAddress, access: storage, clock: clock,
+                    logger: logger, pushesMade: { pushQueue.wake() }),
                 limitSettings: LimitSettings(access: storage, limits: limits, clock: clock),
                 templateSettings: TemplateSettings(access: storage, clock: clock),
                 jwks: signer.jwks,
