@@ -19,6 +19,7 @@ public struct HTTPServices: Sendable {
     public let receipts: Receipts
     public let pushSettings: PushSettings
     public let vendorReceipts: VendorReceipts
+    public let credentialChecks: CredentialChecks
     public let limitSettings: LimitSettings
     public let templateSettings: TemplateSettings
     /// The public keys of device credentials, a JSON Web Key Set.
@@ -36,7 +37,8 @@ public struct HTTPServices: Sendable {
         registry: DeviceRegistry, accounts: Accounts, groups: Groups, tags: Tags, messaging: Messaging,
         imports: Imports, changes: MessageChanges,
         conversations: Conversations, broadcasts: Broadcasts, receipts: Receipts, pushSettings: PushSettings,
-        vendorReceipts: VendorReceipts, limitSettings: LimitSettings, templateSettings: TemplateSettings, jwks: [UInt8],
+        vendorReceipts: VendorReceipts, credentialChecks: CredentialChecks, limitSettings: LimitSettings,
+        templateSettings: TemplateSettings, jwks: [UInt8],
         missing: @escaping @Sendable () async -> [String], broker: @escaping @Sendable (String?) -> BrokerAddress,
         limits: Limits, logger: Logger
     ) {
@@ -56,6 +58,7 @@ public struct HTTPServices: Sendable {
         self.receipts = receipts
         self.pushSettings = pushSettings
         self.vendorReceipts = vendorReceipts
+        self.credentialChecks = credentialChecks
         self.limitSettings = limitSettings
         self.templateSettings = templateSettings
         self.jwks = jwks

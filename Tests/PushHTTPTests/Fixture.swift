@@ -54,6 +54,9 @@ struct Fixture {
         let queue = PushQueue(
             store: delivery, catalog: AnyVendorCatalog(), tenants: { access.tenant(key: $0) }, limits: limits,
             clock: clock, logger: logger)
+        let pushSettings = PushSettings(
+            store: delivery, catalog: AnyVendorCatalog(), queue: queue, access: access, clock: clock,
+            receipts: receiptAddress)
         var configuration = HTTPConfiguration(host: "127.0.0.1", port: 0)
         configuration.attempts.anonymousPerSecond = anonymousPerSecond
         configuration.attempts.failedPerSecond = failedPerSecond
@@ -78,12 +81,13 @@ struct Fixture {
                     clock: clock),
                 broadcasts: Broadcasts(store: MemoryBroadcastStore(), changed: {}, clock: clock),
                 receipts: receipts,
-                pushSettings: PushSettings(
-                    store: delivery, catalog: AnyVendorCatalog(), queue: queue, access: access, clock: clock,
-                    receipts: receiptAddress),
+                pushSettings: pushSettings,
                 vendorReceipts: VendorReceipts(
                     store: receiptStore, reader: TokenReceiptReader(), address: receiptAddress, access: access,
                     clock: clock, logger: logger, pushesMade: {}),
+                credentialChecks: CredentialChecks(
+                    settings: pushSettings, store: delivery, queue: queue, access: access, ids: IDGenerator(),
+                    clock: clock),
                 limitSettings: LimitSettings(access: access, limits: limits, clock: clock),
                 templateSettings: TemplateSettings(access: access, clock: clock),
                 jwks: signer.jwks, missing: { missing },

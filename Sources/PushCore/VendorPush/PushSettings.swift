@@ -38,13 +38,24 @@ public struct PushSettings: Sendable {
     public func read(vendor name: String, appID: String?, as principal: Principal) async throws -> RawJSON {
         let (tenant, app, vendor) = try target(name, appID: appID, as: principal)
         let found = try await store.vendorSettings(tenant: tenant, app: app, vendor: vendor)
-        return answer(vendor, of: principal.tenant, settings: found?.settings)
+        let status = found.flatMap { found in queue.credentials().first { $0.lane == found.lane } }
+        return answer(vendor, of: principal.tenant, settings: found?.settings, status: status)
     }
 
     public func delete(vendor name: String, appID: String?, as principal: Principal) async throws {
         let (tenant, app, vendor) = try target(name, appID: appID, as: principal)
         try await store.setVendorSettings(nil, tenant: tenant, app: app, vendor: vendor, at: clock.now)
         try await queue.reloadSettings()
+    }
+
+    /// The stored credential that `?app=` names. Throws `not_found` when there is none.
+    func stored(vendor name: String, appID: String?, as principal: Principal) async throws -> VendorSettings {
+        let (tenant, app, vendor) = try target(name, appID: appID, as: principal)
+        guard let found = try await store.vendorSettings(tenant: tenant, app: app, vendor: vendor) else {
+            throw GatewayError(
+                .notFound, "\(name) is not configured here: PUT /v1/settings/push/\(name) stores its credential.")
+        }
+        return found
     }
 
     private func target(
@@ -60,7 +71,7 @@ public struct PushSettings: Sendable {
     }
 
     private func answer(
-        _ vendor: Vendor, of tenant: Tenant, settings: RawJSON?, made: RawJSON? = nil
+        _ vendor: Vendor, of tenant: Tenant, settings: RawJSON?, made: RawJSON? = nil, status: CredentialStatus? = nil
     ) -> RawJSON {
         .object { writer in
             writer.member("vendor", vendor.rawValue)
@@ -76,6 +87,10 @@ public struct PushSettings: Sendable {
                 writer.member(member.key, member.value)
             }
             writer.member("secret", ifPresent: made)
+            guard let status else { return }
+            writer.member("state", status.state.rawValue)
+            writer.member("since", ifPresent: status.since)
+            writer.member("code", ifPresent: status.code)
         }
     }
 

@@ -118,7 +118,8 @@ struct Gateway: Sendable {
         }
         let messaging = Messaging(
             archive: storage, devices: storage, delivery: storage, publisher: downlink, receipts: receipts,
-            expansionWaiting: sendsToMany, ids: ids, limits: limits, clock: clock)
+            expansionWaiting: sendsToMany, ids: ids, limits: limits, clock: clock,
+            pushCredentials: { pushQueue.credentials() })
         let conversations = Conversations(store: storage, changes: deviceChanges, limits: limits, clock: clock)
         let changes = MessageChanges(
             store: storage, changes: deviceChanges, limits: limits, changed: { expander.wake() })
@@ -136,6 +137,8 @@ struct Gateway: Sendable {
             loop: requestLoop, limits: limits, logger: logger)
         self.uplink = uplink
         let isManaged = broker != nil
+        let pushSettings = PushSettings(
+            store: storage, catalog: vendors, queue: pushQueue, access: storage, clock: clock, receipts: receiptAddress)
         let door = HTTPGateway(
             services: HTTPServices(
                 authenticator: authenticator, rates: rates, administration: administration,
@@ -146,12 +149,12 @@ struct Gateway: Sendable {
                 groups: Groups(store: storage, ids: ids, limits: limits, clock: clock), tags: tags,
                 messaging: messaging, imports: imports, changes: changes, conversations: conversations,
                 broadcasts: broadcasts, receipts: receipts,
-                pushSettings: PushSettings(
-                    store: storage, catalog: vendors, queue: pushQueue, access: storage, clock: clock,
-                    receipts: receiptAddress),
+                pushSettings: pushSettings,
                 vendorReceipts: VendorReceipts(
                     store: storage, reader: LiveReceipts(), address: receiptAddress, access: storage, clock: clock,
                     logger: logger, pushesMade: { pushQueue.wake() }),
+                credentialChecks: CredentialChecks(
+                    settings: pushSettings, store: storage, queue: pushQueue, access: storage, ids: ids, clock: clock),
                 limitSettings: LimitSettings(access: storage, limits: limits, clock: clock),
                 templateSettings: TemplateSettings(access: storage, clock: clock),
                 jwks: signer.jwks,
