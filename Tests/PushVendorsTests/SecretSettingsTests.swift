@@ -59,7 +59,7 @@ import Testing
         #expect(vendor == .webpush || !secrets.isEmpty)
         let shown = vendors.publicFields(of: stored, for: vendor)
         // A refusal quotes nothing of what it refuses.
-        let broken = try json(sent.text.dropLast() + #","endpoint":"http://127.0.0.1"}"#)
+        let broken = try json(String(sent.text.dropLast()) + #","endpoint":"http://127.0.0.1"}"#)
         var refusal = ""
         do throws(GatewayError) { _ = try vendors.validate(broken, for: vendor) } catch { refusal = "\(error)" }
         #expect(!refusal.isEmpty)
@@ -75,5 +75,3 @@ import Testing
         #expect(try vendors.validate(stored, for: vendor) == stored)
     }
 }
-
-private func json(_ text: some StringProtocol) throws -> RawJSON { try RawJSON(parsing: Array(text.utf8)) }

@@ -184,7 +184,7 @@ import Testing
     @Test func `a stored receipt token of Meizu is wanted in every call`() throws {
         let settings = [#"{"receiptToken":"good"}"#]
         func result(_ fields: [(name: String, value: String)]) -> GatewayError.Code? {
-            code { try read(.meizu, form([("cb", "{}")] + fields), settings: settings) }
+            code { try read(.meizu, form([(name: "cb", value: "{}")] + fields), settings: settings) }
         }
         #expect(result([("access_token", "good")]) == nil)
         #expect(result([("access_token", "goo")]) == .unauthenticated)
