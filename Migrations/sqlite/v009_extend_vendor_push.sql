@@ -11,13 +11,16 @@ ALTER TABLE push_token ADD COLUMN is_doubtful INTEGER NOT NULL DEFAULT 0 CHECK (
 CREATE INDEX push_token_gone ON push_token (tenant, vendor, token) WHERE state <> 'live';
 CREATE INDEX push_token_dead ON push_token (tenant, vendor, ended_at) WHERE state = 'dead';
 
--- What a vendor said after it had accepted a push. A report that comes again changes nothing.
+-- What a vendor said after it had accepted a push. A report that comes again changes nothing. With the vendor, for a
+-- push whose token turned out dead goes on to another vendor's.
 CREATE TABLE push_receipt (
-    push   INTEGER NOT NULL REFERENCES push (key),
-    code   TEXT    NOT NULL,                                      -- the vendor's own
-    at     INTEGER NOT NULL,
-    detail TEXT,
-    PRIMARY KEY (push, code)
+    push    INTEGER NOT NULL REFERENCES push (key),
+    vendor  TEXT    NOT NULL,
+    code    TEXT    NOT NULL,                                     -- the vendor's own
+    meaning TEXT    NOT NULL,                                     -- what of it can be acted upon
+    at      INTEGER NOT NULL,
+    detail  TEXT,
+    PRIMARY KEY (push, vendor, code)
 ) STRICT, WITHOUT ROWID;
 
 -- Accepted pushes a day: of a credential (app 0 = the tenant's own), and of a device.

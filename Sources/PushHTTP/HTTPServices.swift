@@ -18,6 +18,8 @@ public struct HTTPServices: Sendable {
     public let broadcasts: Broadcasts
     public let receipts: Receipts
     public let pushSettings: PushSettings
+    public let vendorReceipts: VendorReceipts
+    public let credentialChecks: CredentialChecks
     public let limitSettings: LimitSettings
     public let templateSettings: TemplateSettings
     /// The public keys of device credentials, a JSON Web Key Set.
@@ -35,7 +37,8 @@ public struct HTTPServices: Sendable {
         registry: DeviceRegistry, accounts: Accounts, groups: Groups, tags: Tags, messaging: Messaging,
         imports: Imports, changes: MessageChanges,
         conversations: Conversations, broadcasts: Broadcasts, receipts: Receipts, pushSettings: PushSettings,
-        limitSettings: LimitSettings, templateSettings: TemplateSettings, jwks: [UInt8],
+        vendorReceipts: VendorReceipts, credentialChecks: CredentialChecks, limitSettings: LimitSettings,
+        templateSettings: TemplateSettings, jwks: [UInt8],
         missing: @escaping @Sendable () async -> [String], broker: @escaping @Sendable (String?) -> BrokerAddress,
         limits: Limits, logger: Logger
     ) {
@@ -54,6 +57,8 @@ public struct HTTPServices: Sendable {
         self.broadcasts = broadcasts
         self.receipts = receipts
         self.pushSettings = pushSettings
+        self.vendorReceipts = vendorReceipts
+        self.credentialChecks = credentialChecks
         self.limitSettings = limitSettings
         self.templateSettings = templateSettings
         self.jwks = jwks

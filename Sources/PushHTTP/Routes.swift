@@ -8,7 +8,8 @@ enum Routes {
         let keys = KeySetRoute(jwks: services.jwks, callers: callers)
         let oauth = TokenEndpoint(authenticator: services.authenticator, callers: callers, limits: services.limits)
         let admin = AdminRoutes(
-            administration: services.administration, statistics: services.statistics, limits: services.limits)
+            administration: services.administration, statistics: services.statistics,
+            credentialChecks: services.credentialChecks, limits: services.limits)
         let devices = DeviceRoutes(registry: services.registry, callers: callers, broker: services.broker)
         let messages = MessageRoutes(
             messaging: services.messaging, receipts: services.receipts, limits: services.limits)
@@ -21,7 +22,9 @@ enum Routes {
         let limitSettings = LimitSettingsRoutes(settings: services.limitSettings)
         let templates = TemplateSettingsRoutes(settings: services.templateSettings)
         let broadcasts = BroadcastRoutes(broadcasts: services.broadcasts)
-        let pushSettings = PushSettingsRoutes(settings: services.pushSettings)
+        let pushSettings = PushSettingsRoutes(
+            settings: services.pushSettings, checks: services.credentialChecks)
+        let vendorReceipts = ReceiptRoutes(receipts: services.vendorReceipts, callers: callers)
         let document = DocumentRoutes(callers: callers)
 
         return [
@@ -32,6 +35,8 @@ enum Routes {
             .open(.get, "/.well-known/jwks.json", keys.get),
             .open(.post, "/oauth/token", oauth.post),
 
+            .open(.post, "/v1/receipts/{vendor}/{tenantNo}/{secret}", vendorReceipts.take),
+
             .operator(.post, "/v1/admin/tenants", admin.createTenant),
             .operator(.get, "/v1/admin/tenants", admin.tenants),
             .operator(.patch, "/v1/admin/tenants/{tenantNo}", admin.updateTenant),
@@ -39,6 +44,7 @@ enum Routes {
             .operator(.get, "/v1/admin/apps", admin.apps),
             .operator(.patch, "/v1/admin/apps/{appId}", admin.updateApp),
             .operator(.post, "/v1/admin/apps/{appId}/rotate", admin.rotate),
+            .operator(.post, "/v1/admin/push/check", admin.checkCredentials),
             .operator(.get, "/v1/admin/stats", admin.stats),
             .operator(.get, "/v1/admin/audit", admin.audit),
 
@@ -102,6 +108,7 @@ enum Routes {
             .principal(.get, "/v1/settings/templates/{type}", templates.read),
             .principal(.put, "/v1/settings/templates/{type}", templates.put),
             .principal(.delete, "/v1/settings/templates/{type}", templates.delete),
+            .principal(.post, "/v1/settings/push/{vendor}/test", pushSettings.test),
         ]
     }
 }

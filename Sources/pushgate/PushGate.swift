@@ -17,6 +17,7 @@ struct PushGate: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             Demo.self, Serve.self, TenantCommand.self, AppCommand.self, DeviceCommand.self, Send.self, Trace.self,
+            Doctor.self,
             VendorsCommand.self, Migrate.self, Bench.self,
         ])
 }

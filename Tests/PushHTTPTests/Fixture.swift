@@ -14,6 +14,8 @@ struct Fixture {
     let gateway: HTTPGateway
     let access = MemoryAccessStore()
     let changes = NotedDeviceChanges()
+    let receiptStore = NotedReceiptStore()
+    let receiptAddress = ReceiptAddress(key: Array(repeating: 9, count: 32), publicURL: nil)
     let administration: Administration
     let registry: DeviceRegistry
     let adminToken: String
@@ -35,6 +37,7 @@ struct Fixture {
     ) async throws {
         let clock = Self.clock
         let access = access
+        let (receiptStore, receiptAddress) = (receiptStore, receiptAddress)
         let devices = MemoryDeviceStore(access: access)
         let delivery = QuietDeliveryStore()
         let signer = DeviceCredentialSigner()
@@ -51,6 +54,9 @@ struct Fixture {
         let queue = PushQueue(
             store: delivery, catalog: AnyVendorCatalog(), tenants: { access.tenant(key: $0) }, limits: limits,
             clock: clock, logger: logger)
+        let pushSettings = PushSettings(
+            store: delivery, catalog: AnyVendorCatalog(), queue: queue, access: access, clock: clock,
+            receipts: receiptAddress)
         var configuration = HTTPConfiguration(host: "127.0.0.1", port: 0)
         configuration.attempts.anonymousPerSecond = anonymousPerSecond
         configuration.attempts.failedPerSecond = failedPerSecond
@@ -75,8 +81,13 @@ struct Fixture {
                     clock: clock),
                 broadcasts: Broadcasts(store: MemoryBroadcastStore(), changed: {}, clock: clock),
                 receipts: receipts,
-                pushSettings: PushSettings(
-                    store: delivery, catalog: AnyVendorCatalog(), queue: queue, access: access, clock: clock),
+                pushSettings: pushSettings,
+                vendorReceipts: VendorReceipts(
+                    store: receiptStore, reader: TokenReceiptReader(), address: receiptAddress, access: access,
+                    clock: clock, logger: logger, pushesMade: {}),
+                credentialChecks: CredentialChecks(
+                    settings: pushSettings, store: delivery, queue: queue, access: access, ids: IDGenerator(),
+                    clock: clock),
                 limitSettings: LimitSettings(access: access, limits: limits, clock: clock),
                 templateSettings: TemplateSettings(access: access, clock: clock),
                 jwks: signer.jwks, missing: { missing },

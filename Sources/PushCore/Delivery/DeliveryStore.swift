@@ -288,10 +288,17 @@ public struct DeviceTrace: Sendable {
         public let vendor: Vendor?
         public let vendorID: String?
         public let detail: String?
+        /// The vendor's own code in `detail`, for what can be done about it.
+        public let code: String?
+        /// What a receipt says.
+        public let meaning: VendorReceipt.Meaning?
 
         public init(
-            stage: String, at: Milliseconds?, vendor: Vendor? = nil, vendorID: String? = nil, detail: String? = nil
+            stage: String, at: Milliseconds?, vendor: Vendor? = nil, vendorID: String? = nil, detail: String? = nil,
+            code: String? = nil, meaning: VendorReceipt.Meaning? = nil
         ) {
+            self.code = code
+            self.meaning = meaning
             self.stage = stage
             self.at = at
             self.vendor = vendor
@@ -307,11 +314,32 @@ public struct DeviceTrace: Sendable {
     public let outcome: String
     public let reason: String?
     public let stages: [Stage]
+    /// The push that waits for its vendor, if one does.
+    public let waiting: Waiting?
+
+    /// A push on its way to a vendor.
+    public struct Waiting: Sendable, Equatable {
+        /// The credential it waits for.
+        public let lane: Int64
+        public let vendor: Vendor?
+        public let attempts: Int
+        public let nextTryAt: Milliseconds
+        public let isUnderWay: Bool
+
+        public init(lane: Int64, vendor: Vendor?, attempts: Int, nextTryAt: Milliseconds, isUnderWay: Bool) {
+            self.lane = lane
+            self.vendor = vendor
+            self.attempts = attempts
+            self.nextTryAt = nextTryAt
+            self.isUnderWay = isUnderWay
+        }
+    }
 
     public init(
         account: String, userID: String, deviceID: String?, osType: OSType?, outcome: String, reason: String?,
-        stages: [Stage]
+        stages: [Stage], waiting: Waiting? = nil
     ) {
+        self.waiting = waiting
         self.account = account
         self.userID = userID
         self.deviceID = deviceID
@@ -319,27 +347,5 @@ public struct DeviceTrace: Sendable {
         self.outcome = outcome
         self.reason = reason
         self.stages = stages
-    }
-
-    public func write(into writer: inout JSONWriter) {
-        writer.object { writer in
-            writer.member("account", account)
-            writer.member("userId", userID)
-            writer.member("deviceId", ifPresent: deviceID)
-            writer.member("osType", ifPresent: osType?.rawValue)
-            writer.member("outcome", outcome)
-            writer.member("reason", ifPresent: reason)
-            writer.array("stages") { writer in
-                for stage in stages {
-                    writer.object { writer in
-                        writer.member("stage", stage.stage)
-                        writer.member("at", ifPresent: stage.at)
-                        writer.member("vendor", ifPresent: stage.vendor?.rawValue)
-                        writer.member("vendorId", ifPresent: stage.vendorID)
-                        writer.member("detail", ifPresent: stage.detail)
-                    }
-                }
-            }
-        }
     }
 }

@@ -7,15 +7,19 @@ public struct Messaging: Sendable {
     private let publisher: any DownlinkPublisher
     private let receipts: Receipts
     private let expansionWaiting: @Sendable () -> Void
+    private let pushCredentials: @Sendable () -> [CredentialStatus]
     private let ids: IDGenerator
     let limits: Limits
     private let clock: WallClock
 
+    /// - Parameter pushCredentials: how the vendors' credentials do, for the trace of pushes that wait for one.
     public init(
         archive: any MessageArchive, devices: any DeviceStore, delivery: any DeliveryStore,
         publisher: any DownlinkPublisher, receipts: Receipts, expansionWaiting: @escaping @Sendable () -> Void,
-        ids: IDGenerator, limits: Limits, clock: WallClock
+        ids: IDGenerator, limits: Limits, clock: WallClock,
+        pushCredentials: @escaping @Sendable () -> [CredentialStatus] = { [] }
     ) {
+        self.pushCredentials = pushCredentials
         self.archive = archive
         self.devices = devices
         self.delivery = delivery
@@ -202,11 +206,19 @@ public struct Messaging: Sendable {
             isBurned = try await archive.hasBurned(message, account: device.account.key)
         }
         let now = clock.now
+        let isAnyWaiting = trace?.contains { $0.waiting != nil } ?? false
+        let credentials = Dictionary(
+            isAnyWaiting ? pushCredentials().map { ($0.lane, $0) } : [], uniquingKeysWith: { first, _ in first })
         return .object { writer in
             writer.member("message", Self.original(message, for: reader, isBurned: isBurned, now: now))
             guard let trace else { return }
             writer.member("aliases", MessageAliases(of: message).json)
-            writer.array("trace") { writer in for device in trace { device.write(into: &writer) } }
+            writer.array("trace") { writer in
+                for device in trace {
+                    let credential = device.waiting.flatMap { credentials[$0.lane] }
+                    TraceAnswer(trace: device, credential: credential, now: now).write(into: &writer)
+                }
+            }
             writer.counts("skipped", skipped)
         }
     }

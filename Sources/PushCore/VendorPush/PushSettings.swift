@@ -6,11 +6,14 @@ public struct PushSettings: Sendable {
     private let queue: PushQueue
     private let access: any AccessStore
     private let clock: WallClock
+    private let receipts: ReceiptAddress?
 
+    /// - Parameter receipts: where vendors report to.
     public init(
         store: any DeliveryStore, catalog: any VendorCatalog, queue: PushQueue, access: any AccessStore,
-        clock: WallClock
+        clock: WallClock, receipts: ReceiptAddress? = nil
     ) {
+        self.receipts = receipts
         self.store = store
         self.catalog = catalog
         self.queue = queue
@@ -27,19 +30,32 @@ public struct PushSettings: Sendable {
         try await catalog.validateAddresses(of: settings, for: vendor)
         try await store.setVendorSettings(settings, tenant: tenant, app: app, vendor: vendor, at: clock.now)
         try await queue.reloadSettings()
-        return answer(vendor, settings: settings, made: Self.madeSecret(vendor, sent: body, stored: settings))
+        return answer(
+            vendor, of: principal.tenant, settings: settings,
+            made: Self.madeSecret(vendor, sent: body, stored: settings))
     }
 
     public func read(vendor name: String, appID: String?, as principal: Principal) async throws -> RawJSON {
         let (tenant, app, vendor) = try target(name, appID: appID, as: principal)
         let found = try await store.vendorSettings(tenant: tenant, app: app, vendor: vendor)
-        return answer(vendor, settings: found?.settings)
+        let status = found.flatMap { found in queue.credentials().first { $0.lane == found.lane } }
+        return answer(vendor, of: principal.tenant, settings: found?.settings, status: status)
     }
 
     public func delete(vendor name: String, appID: String?, as principal: Principal) async throws {
         let (tenant, app, vendor) = try target(name, appID: appID, as: principal)
         try await store.setVendorSettings(nil, tenant: tenant, app: app, vendor: vendor, at: clock.now)
         try await queue.reloadSettings()
+    }
+
+    /// The stored credential that `?app=` names. Throws `not_found` when there is none.
+    func stored(vendor name: String, appID: String?, as principal: Principal) async throws -> VendorSettings {
+        let (tenant, app, vendor) = try target(name, appID: appID, as: principal)
+        guard let found = try await store.vendorSettings(tenant: tenant, app: app, vendor: vendor) else {
+            throw GatewayError(
+                .notFound, "\(name) is not configured here: PUT /v1/settings/push/\(name) stores its credential.")
+        }
+        return found
     }
 
     private func target(
@@ -54,15 +70,27 @@ public struct PushSettings: Sendable {
         return (identity.tenant.key, app.key, vendor)
     }
 
-    private func answer(_ vendor: Vendor, settings: RawJSON?, made: RawJSON? = nil) -> RawJSON {
+    private func answer(
+        _ vendor: Vendor, of tenant: Tenant, settings: RawJSON?, made: RawJSON? = nil, status: CredentialStatus? = nil
+    ) -> RawJSON {
         .object { writer in
             writer.member("vendor", vendor.rawValue)
             writer.member("configured", settings != nil)
+            // Also before there are settings: the vendor's console may ask for it first.
+            if vendor.reportsReceipts, let receipts {
+                let tenantNo = tenant.tenantNo
+                writer.member(
+                    "receiptUrl", receipts.url(vendor, tenantNo: tenantNo) ?? receipts.path(vendor, tenantNo: tenantNo))
+            }
             guard let settings else { return }
             for member in catalog.publicFields(of: settings, for: vendor).object?.members ?? [] {
                 writer.member(member.key, member.value)
             }
             writer.member("secret", ifPresent: made)
+            guard let status else { return }
+            writer.member("state", status.state.rawValue)
+            writer.member("since", ifPresent: status.since)
+            writer.member("code", ifPresent: status.code)
         }
     }
 

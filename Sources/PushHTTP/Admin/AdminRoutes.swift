@@ -4,6 +4,7 @@ import PushCore
 struct AdminRoutes: Sendable {
     let administration: Administration
     let statistics: Statistics
+    let credentialChecks: CredentialChecks
     let limits: Limits
 
     func createTenant(_ call: Call) async throws -> Answer {
@@ -36,6 +37,8 @@ struct AdminRoutes: Sendable {
         let body = try await call.optionalBody() ?? .emptyObject
         return .json(try await administration.rotate(id: try call.parameter("appId"), body))
     }
+
+    func checkCredentials(_ call: Call) async throws -> Answer { .json(try await credentialChecks.checkAll()) }
 
     func stats(_ call: Call) async throws -> Answer { .json(try await statistics.read()) }
 

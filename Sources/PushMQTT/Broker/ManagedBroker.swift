@@ -85,7 +85,7 @@ public final class ManagedBroker: Service, Sendable {
     ///   Later ends of the broker are logged and answered with a restart.
     public func run() async throws {
         do {
-            let executable = try findExecutable()
+            let executable = try BrokerExecutable.find(settings.executable)
             let folder = try BrokerFolder(path: settings.folder)
             try folder.prepare()
             try await stopOrphan(in: folder)
@@ -230,17 +230,6 @@ public final class ManagedBroker: Service, Sendable {
     }
 
     // MARK: Preparation
-
-    private func findExecutable() throws(BrokerFault) -> String {
-        let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
-        let folders = ["/usr/sbin", "/usr/bin"] + path.split(separator: ":").map(String.init)
-        let candidates = settings.executable.map { [$0] } ?? folders.map { "\($0)/mosquitto" }
-        guard let found = candidates.first(where: { access($0, X_OK) == 0 }), let real = realpath(found, nil) else {
-            throw .executableMissing
-        }
-        defer { free(real) }
-        return String(cString: real)
-    }
 
     private func writeFiles(to folder: BrokerFolder, gatewayPassword: String) throws(BrokerFault) {
         var plugin: MosquittoConfiguration.Plugin?

@@ -32,7 +32,8 @@ extension MessageTrace {
                 isAcknowledged: isAcknowledged, isOwn: false, isActive: push["status"] == "active", push: push)
             return DeviceTrace(
                 account: push["account_id"], userID: push["user_id"], deviceID: push["device_id"],
-                osType: OSType(rawValue: push["os_type"]), outcome: outcome, reason: reason, stages: inOrder(all))
+                osType: OSType(rawValue: push["os_type"]), outcome: outcome, reason: reason, stages: inOrder(all),
+                waiting: outcome == "waiting" ? waiting(push) : nil)
         }
     }
 }

@@ -84,7 +84,8 @@ struct MessageTrace {
                 isActive: device[3] == "active", push: push)
             return DeviceTrace(
                 account: account[0], userID: account[1], deviceID: device[1], osType: OSType(rawValue: device[2]),
-                outcome: outcome, reason: reason, stages: ordered)
+                outcome: outcome, reason: reason, stages: ordered,
+                waiting: outcome == "waiting" ? push.flatMap(waiting) : nil)
         }
     }
 
@@ -113,6 +114,15 @@ struct MessageTrace {
         }
     }
 
+    /// The push as its vendor's queue has it; nil when it waits for no vendor.
+    func waiting(_ push: Row) -> DeviceTrace.Waiting? {
+        guard push["state"] == "waiting", let lane = push["lane"] as Int64? else { return nil }
+        let isLeased: Bool = push["is_leased"]
+        return DeviceTrace.Waiting(
+            lane: lane, vendor: (push["vendor"] as String?).flatMap(Vendor.init), attempts: push["attempts"],
+            nextTryAt: push["not_before"], isUnderWay: isLeased)
+    }
+
     private func acknowledgement(of device: Int64, seq: Int64) throws -> Milliseconds? {
         try Int64.fetchOne(
             db.cachedStatement(
@@ -135,13 +145,14 @@ struct MessageTrace {
         }
         let events = try Row.fetchAll(
             db.cachedStatement(
-                sql: "SELECT at, vendor, vendor_id, detail FROM push_event WHERE push = ? ORDER BY number"),
+                sql: "SELECT at, vendor, vendor_id, detail, stage FROM push_event WHERE push = ? ORDER BY number"),
             arguments: [push["key"] as Int64])
         for event in events {
             stages.append(
                 .init(
-                    stage: "push_failed", at: event[0], vendor: Vendor(rawValue: event[1]), vendorID: event[2],
-                    detail: event[3]))
+                    stage: event[4] == "push_accepted" ? "push_accepted" : "push_failed", at: event[0],
+                    vendor: Vendor(rawValue: event[1]), vendorID: event[2], detail: event[3],
+                    code: (event[3] as String?).map(Self.code(in:))))
         }
         let at: Milliseconds = push["updated_at"]
         switch push["state"] as String {
@@ -149,10 +160,31 @@ struct MessageTrace {
             stages.append(.init(stage: "push_accepted", at: at, vendor: vendor, vendorID: push["vendor_id"]))
         case "failed":
             let code: String? = push["code"]
-            stages.append(.init(stage: "push_failed", at: at, vendor: vendor, detail: code ?? push["reason"]))
+            stages.append(
+                .init(stage: "push_failed", at: at, vendor: vendor, detail: code ?? push["reason"], code: code))
         case "skipped": stages.append(.init(stage: "push_skipped", at: at, vendor: vendor, detail: push["reason"]))
         default: break
         }
-        return stages
+        return stages + (try receiptStages(push["key"]))
+    }
+
+    /// What the vendors said afterwards.
+    private func receiptStages(_ push: Int64) throws -> [DeviceTrace.Stage] {
+        try Row.fetchAll(
+            db.cachedStatement(
+                sql: "SELECT at, vendor, code, detail, meaning FROM push_receipt WHERE push = ? ORDER BY at, code"),
+            arguments: [push]
+        ).map { row in
+            let (code, detail): (String, String?) = (row[2], row[3])
+            return .init(
+                stage: "receipt", at: row[0], vendor: Vendor(rawValue: row[1]),
+                detail: detail.map { "\(code): \($0)" } ?? code, code: code,
+                meaning: VendorReceipt.Meaning(rawValue: row[4]))
+        }
+    }
+
+    /// The vendor's code in front of its words, as ``PushJobs`` notes an attempt.
+    private static func code(in detail: String) -> String {
+        detail.firstRange(of: ": ").map { String(detail[..<$0.lowerBound]) } ?? detail
     }
 }

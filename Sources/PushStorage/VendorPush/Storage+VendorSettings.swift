@@ -23,6 +23,19 @@ extension Storage {
         }
     }
 
+    public func vendorSettings(tenant: TenantKey, vendor: Vendor) async throws -> [RawJSON] {
+        try await file.read { [secrets] db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT lane, tenant, app, vendor, settings FROM vendor_settings WHERE tenant = ? AND vendor = ?
+                    ORDER BY lane
+                    """,
+                arguments: [tenant.rawValue, vendor.rawValue]
+            ).compactMap { try Self.settings($0, secrets: secrets)?.settings }
+        }
+    }
+
     /// A new credential is a new lane, and takes what waits on the old one with it. Without a credential the old one's
     /// waiting pushes go to the tenant's own of that vendor, where there is one, else they are skipped.
     public func setVendorSettings(

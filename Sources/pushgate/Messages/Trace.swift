@@ -46,32 +46,14 @@ struct TraceText {
             if let id = stage["vendorId"]?.string { line += " as \(id)" }
             if let detail = stage["detail"]?.string { line += ": \(detail)" }
             lines.append(line)
+            // The device's own says it already where it is the same.
+            if let remedy = stage["remedy"]?.string, remedy != device["remedy"]?.string {
+                lines.append("      -> \(remedy)")
+            }
         }
-        if outcome != "acknowledged", let reason, let remedy = remedies[reason] { lines.append("    -> \(remedy)") }
+        if let remedy = device["remedy"]?.string { lines.append("    -> \(remedy)") }
         return lines
     }
-
-    /// What a person can do about it.
-    private static let remedies = [
-        "waiting": "it is still within its time: nothing to do yet",
-        "push_disabled": "the person switched notifications off: the app can ask for them again",
-        "no_token": "the device gave no push token: send pushVendor and pushToken at registration or PATCH devices/me",
-        "token_dead": "the vendor says that the app was removed or the token renewed: it comes back at registration",
-        "vendor_not_configured": "store the vendor's credentials with PUT /v1/settings/push/{vendor}",
-        "vendor_refused": "the vendor refused this push: its words stand above",
-        "background": "a data message, and none of the device's vendors can deliver silently",
-        "policy_never": "the sender asked for no push",
-        "expired": "its time ran out: give it a longer ttl",
-        "revoked": "the sender took it back",
-        "burned": "the receiver burned it",
-        "deregistered": "the device was deregistered or moved",
-        "own": "the sender's own account is never pushed",
-        "event": "events are never pushed",
-        "read": "it was read on another device of the account",
-        "superseded": "the sender edited it: look at its newest revision",
-        "cancelled": "the sender cancelled it",
-        "quota": "a limit was reached: see the tenant's settings and the vendor's quota",
-    ]
 
     private static func time(_ milliseconds: Int64?) -> String {
         guard let milliseconds else { return "-" }

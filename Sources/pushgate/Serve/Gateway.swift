@@ -74,10 +74,10 @@ struct Gateway: Sendable {
         self.presence = presence
         let progress = DeliveryProgress(
             marks: try await storage.marks(), store: storage, clock: clock, logger: logger)
+        let receiptAddress = ReceiptAddress(key: master.receipts, publicURL: settings.publicURL?.absoluteString)
         let vendors = try LiveVendors(
             logger: logger, wallClock: clock, allowPrivateEndpoints: settings.allowsPrivateEndpoints,
-            caFile: settings.caFile,
-            receipts: ReceiptAddress(key: master.receipts, publicURL: settings.publicURL?.absoluteString))
+            caFile: settings.caFile, receipts: receiptAddress)
         let pushQueue = PushQueue(
             store: storage, catalog: vendors, tenants: { storage.tenant(key: $0) }, limits: limits, clock: clock,
             logger: logger)
@@ -118,7 +118,8 @@ struct Gateway: Sendable {
         }
         let messaging = Messaging(
             archive: storage, devices: storage, delivery: storage, publisher: downlink, receipts: receipts,
-            expansionWaiting: sendsToMany, ids: ids, limits: limits, clock: clock)
+            expansionWaiting: sendsToMany, ids: ids, limits: limits, clock: clock,
+            pushCredentials: { pushQueue.credentials() })
         let conversations = Conversations(store: storage, changes: deviceChanges, limits: limits, clock: clock)
         let changes = MessageChanges(
             store: storage, changes: deviceChanges, limits: limits, changed: { expander.wake() })
@@ -136,6 +137,8 @@ struct Gateway: Sendable {
             loop: requestLoop, limits: limits, logger: logger)
         self.uplink = uplink
         let isManaged = broker != nil
+        let pushSettings = PushSettings(
+            store: storage, catalog: vendors, queue: pushQueue, access: storage, clock: clock, receipts: receiptAddress)
         let door = HTTPGateway(
             services: HTTPServices(
                 authenticator: authenticator, rates: rates, administration: administration,
@@ -146,8 +149,12 @@ struct Gateway: Sendable {
                 groups: Groups(store: storage, ids: ids, limits: limits, clock: clock), tags: tags,
                 messaging: messaging, imports: imports, changes: changes, conversations: conversations,
                 broadcasts: broadcasts, receipts: receipts,
-                pushSettings: PushSettings(
-                    store: storage, catalog: vendors, queue: pushQueue, access: storage, clock: clock),
+                pushSettings: pushSettings,
+                vendorReceipts: VendorReceipts(
+                    store: storage, reader: LiveReceipts(), address: receiptAddress, access: storage, clock: clock,
+                    logger: logger, pushesMade: { pushQueue.wake() }),
+                credentialChecks: CredentialChecks(
+                    settings: pushSettings, store: storage, queue: pushQueue, access: storage, ids: ids, clock: clock),
                 limitSettings: LimitSettings(access: storage, limits: limits, clock: clock),
                 templateSettings: TemplateSettings(access: storage, clock: clock),
                 jwks: signer.jwks,

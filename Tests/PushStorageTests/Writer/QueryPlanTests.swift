@@ -17,6 +17,8 @@ import Testing
         "SELECT device_id FROM device WHERE ended_at IS NOT NULL AND ended_at > 1 AND device_id > 'a' ORDER BY device_id LIMIT 5",
         "SELECT key FROM push_token WHERE device = 1 AND state = 'live' ORDER BY position",
         "SELECT key FROM push_token WHERE tenant = 1 AND vendor = 'a' AND token = 'b' AND state = 'live'",
+        "SELECT key FROM push_token WHERE tenant = 1 AND vendor = 'a' AND token = 'b' AND state <> 'live'",
+        "SELECT at FROM push_receipt WHERE push = 1",
         "SELECT seq FROM acknowledgement WHERE device = 1 ORDER BY seq DESC LIMIT 1",
         "SELECT key FROM push WHERE state = 'waiting' AND lane = 1 AND class = 0 AND not_before <= 1 ORDER BY not_before LIMIT 5",
         "SELECT min(not_before) FROM push WHERE lane = 1 AND class = 0 AND state = 'waiting'",

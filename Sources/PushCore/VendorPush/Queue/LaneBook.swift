@@ -83,6 +83,11 @@ final class LaneBook: Sendable {
         }
     }
 
+    /// The sender of a lane that is in use.
+    func sender(_ lane: Int64) -> (any VendorSender)? {
+        state.withLock { state in state.entries[lane].flatMap { $0.lane.isClosed ? nil : $0.sender } }
+    }
+
     func forEach(_ body: (inout Lane) -> Void) {
         state.withLock { state in
             for index in state.entries.values.indices { body(&state.entries.values[index].lane) }

@@ -74,6 +74,10 @@ extension PushQueue {
         freeHeldBack()
     }
 
+    /// The sender of a credential in use; nil when its settings cannot be used. Checks go through it: a second one
+    /// would log in again, which some vendors limit.
+    public func sender(lane: Int64) -> (any VendorSender)? { book.sender(lane) }
+
     /// What vendors answered since the start.
     public func counters() -> PushCounters { counts.withLock { $0 } }
 }
