@@ -88,9 +88,6 @@ struct ReceiptBody {
 }
 
 extension RawJSON {
-    /// A text or an integer as text: vendors write codes and times either way.
-    var codeText: String? { string ?? integer.map(String.init) }
-
     /// Ids in an array, or in one text with commas between them.
     var idList: [String] {
         if let array { return array.compactMap(\.codeText).filter { !$0.isEmpty } }
