@@ -41,7 +41,6 @@ struct Lane: Sendable {
     static let heldAlways = 16
     /// Jobs that are read in one go: changes of devices wait for that.
     static let pageJobsMax = 1000
-    private static let backlogMax = 4000
     private static let devicePausesMax = 1000
 
     init(_ settings: VendorSettings, sender: any VendorSender) {
@@ -52,13 +51,18 @@ struct Lane: Sendable {
         depth = Self.depth(of: sender)
     }
 
-    /// Jobs of one class that are kept ready: enough for every request to go on at once.
+    /// Jobs of one class that are kept ready.
     private let depth: Int
 
+    private static let depthMin = 64
+    private static let depthMax = 4000
+
+    /// Four times what can be under way: enough for every request to go on while more is fetched.
     private static func depth(of sender: any VendorSender) -> Int {
-        let all = sender.concurrentMax.multipliedReportingOverflow(by: max(1, sender.batchForm.max))
-        let filled = min(backlogMax, max(heldAlways, all.overflow ? backlogMax : all.partialValue))
-        return min(filled, max(heldAlways, sender.budget.perSecond.map { Int(clamping: $0) } ?? filled))
+        let underWay = max(1, sender.concurrentMax).multipliedReportingOverflow(by: max(1, sender.batchForm.max))
+        let ready = underWay.overflow || underWay.partialValue > depthMax ? depthMax : underWay.partialValue * 4
+        let depth = min(depthMax, max(depthMin, ready))
+        return min(depth, max(heldAlways, sender.budget.perSecond.map { Int(clamping: $0) } ?? depth))
     }
 
     // MARK: Claiming
@@ -104,8 +108,15 @@ struct Lane: Sendable {
         guard !isClosed, !backlog.isEmpty, requests < concurrentMax, pause.map({ $0.until <= now }) ?? true else {
             return false
         }
+        guard isWorthAReading || requests == 0 else { return false }
         var pace = pace
         return circuit.permit(now: now) != .none && pace.available(now: now) > 0
+    }
+
+    /// Where more waits than can go, a few free requests are waited for: a page costs about the same as one job.
+    private var isWorthAReading: Bool {
+        let free = concurrentMax - requests
+        return free >= concurrentMax / 16 || backlog.count <= free
     }
 
     mutating func takePage(now: ContinuousClock.Instant) -> Page? {
@@ -221,7 +232,7 @@ struct Lane: Sendable {
             tenantKey: settings.tenantKey, app: settings.app, vendor: settings.vendor, lane: settings.lane,
             state: isStopped ? .stopped : opening != nil || isSlowed ? .slowed : .running, code: reply?.code,
             text: reply?.text, since: opening?.since ?? (isSlowed ? pause?.since : nil),
-            until: until.map { wall + max(0, (($0 - now).milliseconds)) }, underWay: underWay)
+            until: until.map { wall + max(0, ($0 - now).milliseconds) }, underWay: underWay)
     }
 }
 

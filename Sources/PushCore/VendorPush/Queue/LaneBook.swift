@@ -18,6 +18,8 @@ final class LaneBook: Sendable {
         /// Jobs in memory. None of them is claimed again.
         var held: Set<Int64> = []
         var isStopping = false
+        /// There are lanes that only end: asked after every request, so that it is not looked for in all of them.
+        var isAnyClosed = false
     }
 
     private let state = Mutex(State())
@@ -39,6 +41,7 @@ final class LaneBook: Sendable {
             var waiting: [PushJob] = []
             for lane in state.entries.keys where !live.contains(lane) {
                 state.entries[lane]?.lane.isClosed = true
+                state.isAnyClosed = true
                 waiting += state.entries[lane]?.lane.emptyBacklog() ?? []
             }
             return waiting
@@ -48,10 +51,12 @@ final class LaneBook: Sendable {
     /// Senders of closed lanes that have ended.
     func takeEnded() -> [any VendorSender] {
         state.withLock { state in
+            guard state.isAnyClosed else { return [] }
             let ended = state.entries.filter {
                 $0.value.lane.isClosed && $0.value.lane.requests == 0 && !$0.value.lane.isPumping
             }
             for lane in ended.keys { state.entries[lane] = nil }
+            state.isAnyClosed = state.entries.values.contains { $0.lane.isClosed }
             return ended.values.map(\.sender)
         }
     }
@@ -108,6 +113,10 @@ final class LaneBook: Sendable {
         state.withLock { state in
             var claims = Claims(held: state.held)
             guard !state.isStopping else { return claims }
+            let due = Set(lanes)
+            for place in state.entries.values.indices where !due.contains(state.entries.keys[place]) {
+                state.entries.values[place].lane.mayHaveMore = false
+            }
             var free = jobsMax - state.held.count
             for lane in lanes {
                 guard let entry = state.entries[lane] else {
@@ -145,14 +154,18 @@ final class LaneBook: Sendable {
         }
     }
 
-    /// These jobs are on disk as they ended.
-    func release(_ jobs: [PushJob]) {
+    /// These jobs are on disk as they ended. Returns whether somebody may wait for that.
+    func release(_ jobs: [PushJob]) -> Bool {
         state.withLock { state in
             for job in jobs where state.held.remove(job.key) != nil {
                 state.entries[job.lane]?.lane.releaseOne()
             }
+            return state.isStopping || state.entries.values.contains { $0.lane.mayHaveMore }
         }
     }
+
+    /// Jobs in memory.
+    var heldCount: Int { state.withLock { $0.held.count } }
 
     // MARK: Pumps
 

@@ -11,6 +11,8 @@ final class OutcomeRecorder: Sendable {
         let job: PushJob
         let change: PushJobChange
         fileprivate var failedAt: ContinuousClock.Instant?
+        /// When it first failed with no other change beside it.
+        fileprivate var failedAloneAt: ContinuousClock.Instant?
 
         init(_ job: PushJob, _ change: PushJobChange) {
             self.job = job
@@ -102,8 +104,9 @@ final class OutcomeRecorder: Sendable {
             for var outcome in batch {
                 let since = outcome.failedAt ?? now
                 outcome.failedAt = since
+                if isAlone, outcome.failedAloneAt == nil { outcome.failedAloneAt = now }
                 let isOthersWritten = state.lastWritten.map { $0 > since } ?? false
-                if isAlone, isOthersWritten, now - since >= Self.givenUpAfter {
+                if isOthersWritten, let alone = outcome.failedAloneAt, now - alone >= Self.givenUpAfter {
                     givenUp.append(outcome.job)
                 } else {
                     state.waiting.append(outcome)

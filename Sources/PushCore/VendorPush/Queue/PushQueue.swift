@@ -69,8 +69,7 @@ public final class PushQueue: Sendable {
             pause: { try? await Task.sleep(for: $0) },  // throws on cancellation only, and nobody cancels
             logger: logger
         ) { jobs in
-            book.release(jobs)
-            signal.wake()
+            if book.release(jobs) { signal.wake() }
         }
     }
 

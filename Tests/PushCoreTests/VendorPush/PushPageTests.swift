@@ -1,0 +1,313 @@
+import Logging
+import PushTestSupport
+import Synchronization
+import Testing
+
+@testable import PushCore
+
+/// The queue as a whole, a turn of its loop at a time.
+@Suite struct PushPageTests {
+    private let clock = QueueClock()
+
+    private func queue(_ store: ScriptedStore, _ sender: ScriptedSender) async throws -> PushQueue {
+        let clock = clock
+        let queue = PushQueue(
+            store: store, catalog: sender, tenants: { _ in .sample }, limits: Limits(),
+            clock: WallClock { clock.now }, monotonic: { clock.instant },
+            retries: RetryPolicy(limits: Limits(), random: { 1 }),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        try await queue.reloadSettings()
+        return queue
+    }
+
+    /// Turns until everything that is due has its outcome on disk.
+    private func settle(_ queue: PushQueue, _ store: ScriptedStore) async throws {
+        try await until("the queue comes to rest") {
+            _ = try await queue.turn()
+            return queue.book.isQuiet && queue.recorder.isIdle && queue.book.heldCount == 0
+        }
+    }
+
+    private func status(_ queue: PushQueue) throws -> CredentialStatus { try #require(queue.credentials().first) }
+
+    // MARK: Batches
+
+    @Test func `a batch's dead and missing tokens leave its living ones alone`() async throws {
+        let store = ScriptedStore(jobs: (1...5).map { .sample($0) })
+        let sender = ScriptedSender(form: .sameContent(max: 1000)) { batch in
+            if batch.count == 1 { return [.sent(vendorID: "again")] }
+            let answers = batch.map { push -> VendorAnswer in
+                push.token.token == "token-2" ? .dead(VendorReply(code: "gone")) : .sent(vendorID: "v")
+            }
+            return Array(answers.dropLast())  // nothing of the last one
+        }
+        let queue = try await queue(store, sender)
+        try await settle(queue, store)
+        #expect(sender.requests.withLock { $0.map(\.count) } == [5])
+        guard case .tokenDead(let token, _, nil)? = store.changes(of: 2).first, token.token == "token-2",
+            case .retry(let at, _, _)? = store.changes(of: 5).first
+        else {
+            Issue.record("\(store.changes(of: 2)) \(store.changes(of: 5))")
+            return
+        }
+        #expect(at == clock.now + 1000)
+        clock.advance(.seconds(1))
+        try await settle(queue, store)
+        #expect(sender.requests.withLock { $0.last } == ["token-5"] && sender.sent.count == 6)
+        #expect(store.ended == 5)
+        let counters = queue.counters()
+        #expect(counters.answers[.huawei] == [.sent: 4, .dead: 1, .retry: 1])
+        #expect(counters.latency[.huawei]?.count == 6)
+    }
+
+    @Test func `a thousand jobs are read in one go and sent in one request`() async throws {
+        let store = ScriptedStore(jobs: (1...1000).map { .sample($0) })
+        let sender = ScriptedSender(form: .anyContent(max: 1000)) { $0.map { _ in .sent(vendorID: nil) } }
+        let queue = try await queue(store, sender)
+        try await settle(queue, store)
+        #expect(store.state.withLock { $0.pages.map(\.count) } == [1000])
+        #expect(sender.requests.withLock { $0.count } == 1 && store.ended == 1000)
+    }
+
+    @Test func `what a page no longer needs is skipped, and takes no request`() async throws {
+        let store = ScriptedStore(jobs: (1...3).map { .sample($0) })
+        store.state.withLock { state in
+            state.jobs[1]?.isAcknowledged = true
+            state.jobs[2]?.token = nil
+            state.jobs[3]?.token = PushToken(vendor: .fcm, token: "other")
+        }
+        let sender = ScriptedSender { $0.map { _ in .sent(vendorID: nil) } }
+        let queue = try await queue(store, sender)
+        _ = try await queue.turn()
+        try await until("all three are written") { store.state.withLock { $0.changes.count } == 3 }
+        #expect(sender.sent.isEmpty)
+        guard case .skipped(.acknowledged)? = store.changes(of: 1).first,
+            case .skipped? = store.changes(of: 2).first, case .released? = store.changes(of: 3).first
+        else {
+            Issue.record("\(store.state.withLock { $0.changes })")
+            return
+        }
+    }
+
+    @Test func `a page that could not be read is read again later, and nothing went out`() async throws {
+        let store = ScriptedStore(jobs: (1...3).map { .sample($0) })
+        store.state.withLock { $0.failedReadings = 1 }
+        let sender = ScriptedSender { $0.map { _ in .sent(vendorID: nil) } }
+        let queue = try await queue(store, sender)
+        try await settle(queue, store)
+        #expect(sender.sent.isEmpty)
+        clock.advance(.seconds(1))
+        try await settle(queue, store)
+        #expect(sender.sent.count == 3 && store.state.withLock { $0.jobs[1]?.attempts } == 1)
+    }
+
+    // MARK: Never twice
+
+    @Test func `a clock that is set forward does not send again what is under way`() async throws {
+        let store = ScriptedStore(jobs: (1...3).map { .sample($0) })
+        let (gate, opening) = AsyncStream.makeStream(of: Void.self)
+        let sender = ScriptedSender(form: .anyContent(max: 10)) { batch in
+            for await _ in gate { break }
+            return batch.map { _ in .sent(vendorID: nil) }
+        }
+        let queue = try await queue(store, sender)
+        _ = try await queue.turn()
+        try await until("the request is under way") { sender.sent.count == 3 }
+        clock.jump(3_600_000)
+        for _ in 0..<5 { _ = try await queue.turn() }
+        clock.jump(-7_200_000)
+        for _ in 0..<5 { _ = try await queue.turn() }
+        opening.finish()
+        try await settle(queue, store)
+        #expect(sender.sent.count == 3 && store.ended == 3)
+        #expect(store.state.withLock { $0.claimedTimes } == [1: 1, 2: 1, 3: 1])
+    }
+
+    @Test func `an outcome that waits for a busy disk keeps its job from being sent again`() async throws {
+        let store = ScriptedStore(jobs: [.sample(1)])
+        let failures = Mutex(3)
+        store.onChange = { [clock] _ in
+            clock.advance(.seconds(100))  // far beyond the lease
+            try failures.withLock { left in
+                left -= 1
+                if left >= 0 { throw GatewayError(.overloaded, "busy") }
+            }
+        }
+        let sender = ScriptedSender { $0.map { _ in .sent(vendorID: nil) } }
+        let queue = try await queue(store, sender)
+        try await settle(queue, store)
+        #expect(sender.sent == ["token-1"] && store.ended == 1)
+    }
+
+    @Test func `an unknown outcome that a repeat would double ends the push`() async throws {
+        let store = ScriptedStore(jobs: [.sample(1)])
+        let sender = ScriptedSender(replaces: false) { $0.map { _ in .unknown(VendorReply(code: "timeout")) } }
+        let queue = try await queue(store, sender)
+        try await settle(queue, store)
+        guard case .failed(.huawei, .vendorRefused, let reply)? = store.changes(of: 1).first else {
+            Issue.record("\(store.changes(of: 1))")
+            return
+        }
+        #expect(reply.code == "timeout" && sender.sent.count == 1)
+    }
+
+    @Test func `a change of devices waits until a page's requests have begun, not for their answers`() async throws {
+        let store = ScriptedStore(jobs: (1...20).map { .sample($0) })
+        let (reading, finishReading) = AsyncStream.makeStream(of: Void.self)
+        let (reached, reaching) = AsyncStream.makeStream(of: Void.self)
+        store.state.withLock {
+            $0.onRead = {
+                reaching.yield()
+                for await _ in reading { return }
+            }
+        }
+        let (gate, opening) = AsyncStream.makeStream(of: Void.self)
+        let sender = ScriptedSender(concurrentMax: 20) { batch in
+            for await _ in gate { break }
+            return batch.map { _ in .sent(vendorID: nil) }
+        }
+        let queue = try await queue(store, sender)
+        _ = try await queue.turn()
+        for await _ in reached { break }
+        let begun = Mutex<Int?>(nil)
+        let change = Task {
+            await queue.devicesChanged()
+            begun.withLock { $0 = sender.sent.count }
+        }
+        for _ in 0..<1000 { await Task.yield() }
+        #expect(begun.withLock { $0 } == nil)
+        finishReading.finish()
+        await change.value
+        try await until("all requests are under way") { sender.sent.count == 20 }
+        #expect(store.ended == 0, "no answer had to be waited for")
+        opening.finish()
+        try await settle(queue, store)
+    }
+
+    // MARK: Vendors that refuse, fail and hang
+
+    @Test func `a refused credential stops its lane, a probe a minute starts it again`() async throws {
+        let store = ScriptedStore(jobs: (1...30).map { .sample($0) })
+        let isGood = Mutex(false)
+        let sender = ScriptedSender(concurrentMax: 5) { batch in
+            batch.map { _ in isGood.withLock { $0 } ? .sent(vendorID: nil) : .auth(VendorReply(code: "401")) }
+        }
+        let queue = try await queue(store, sender)
+        try await settle(queue, store)
+        #expect(sender.sent.count <= 5, "at most what was in flight")
+        #expect(try status(queue).state == .stopped && status(queue).code == "401")
+        let before = sender.sent.count
+        clock.advance(.seconds(59))
+        try await settle(queue, store)
+        #expect(sender.sent.count == before)
+        clock.advance(.seconds(1))
+        try await settle(queue, store)
+        #expect(sender.sent.count == before + 1, "one probe")
+        isGood.withLock { $0 = true }
+        clock.advance(.seconds(60))
+        try await settle(queue, store)
+        #expect(store.ended == 30 && Set(sender.sent).count == 30)
+        #expect(try status(queue).state == .running)
+    }
+
+    @Test func `a restart sends at once what a stop held back`() async throws {
+        let store = ScriptedStore(jobs: (1...30).map { .sample($0) })
+        let sender = ScriptedSender { $0.map { _ in .sent(vendorID: nil) } }
+        let queue = try await queue(store, sender)
+        queue.stop(lane: 1, reply: VendorReply(code: "brake", text: "Too many tokens died."))
+        try await settle(queue, store)
+        #expect(sender.sent.isEmpty && store.ended == 0)
+        let stopped = try status(queue)
+        #expect(stopped.state == .stopped && stopped.text == "Too many tokens died." && stopped.since == clock.now)
+        queue.restart(tenant: TenantKey(rawValue: 99), app: nil, vendor: .huawei)
+        #expect(try status(queue).state == .stopped, "that was another tenant's")
+        queue.restart(tenant: Tenant.sample.key, app: nil, vendor: .huawei)
+        try await settle(queue, store)
+        #expect(store.ended == 30)
+    }
+
+    @Test func `a vendor that fails is not hammered and recovers`() async throws {
+        let store = ScriptedStore(jobs: (1...200).map { .sample($0) })
+        let isDown = Mutex(true)
+        let sender = ScriptedSender(concurrentMax: 5) { batch in
+            batch.map { _ in isDown.withLock { $0 } ? .retry(VendorReply(code: "503")) : .sent(vendorID: nil) }
+        }
+        let queue = try await queue(store, sender)
+        for _ in 0..<600 {
+            try await settle(queue, store)
+            clock.advance(.milliseconds(100))
+        }
+        // A minute: three rounds, then probes after 0.5, 1, 2, 4, 8, 16 and 32 seconds.
+        #expect((8...40).contains(sender.sent.count), "\(sender.sent.count)")
+        #expect(try status(queue).state == .slowed && status(queue).code == "503")
+        isDown.withLock { $0 = false }
+        for _ in 0..<130 where store.ended < 200 {
+            clock.advance(.seconds(1))
+            try await settle(queue, store)
+        }
+        #expect(store.ended == 200)
+    }
+
+    @Test func `a vendor that hangs fills only its own room`() async throws {
+        let jobs: [PushJob] = (1...400).map { .sample($0, lane: $0 <= 300 ? 1 : 2) }
+        let store = ScriptedStore(jobs: jobs, lanes: [1, 2])
+        let (gate, opening) = AsyncStream.makeStream(of: Void.self)
+        let sender = ScriptedSender(concurrentMax: 10) { batch in
+            if let number = batch.first.flatMap({ Int($0.token.token.dropFirst(6)) }), number <= 300 {
+                for await _ in gate { break }
+            }
+            return batch.map { _ in .sent(vendorID: nil) }
+        }
+        let queue = try await queue(store, sender)
+        try await until("the other lane is through") {
+            _ = try await queue.turn()
+            return store.ended == 100
+        }
+        #expect(queue.credentials().first { $0.lane == 1 }?.underWay == 10)
+        opening.finish()
+        try await settle(queue, store)
+        #expect(store.ended == 400)
+    }
+
+    @Test func `a pause that the vendor asked for is kept, and no push goes before`() async throws {
+        let store = ScriptedStore(jobs: (1...3).map { .sample($0) })
+        let isSlow = Mutex(true)
+        let sender = ScriptedSender(concurrentMax: 1) { batch in
+            let slow = isSlow.withLock { value in
+                defer { value = false }
+                return value
+            }
+            return batch.map { _ in
+                slow
+                    ? .slow(VendorReply(code: "429"), scope: .credential, after: .seconds(30)) : .sent(vendorID: nil)
+            }
+        }
+        let queue = try await queue(store, sender)
+        try await settle(queue, store)
+        #expect(sender.sent.count == 1)
+        clock.advance(.milliseconds(29_999))
+        try await settle(queue, store)
+        #expect(sender.sent.count == 1)
+        clock.advance(.milliseconds(1))
+        try await settle(queue, store)
+        #expect(store.ended == 3)
+    }
+
+    @Test func `at the end what is under way is written down, and the rest stays on disk`() async throws {
+        let store = ScriptedStore(jobs: (1...50).map { .sample($0) })
+        let (gate, opening) = AsyncStream.makeStream(of: Void.self)
+        let sender = ScriptedSender(concurrentMax: 5) { batch in
+            for await _ in gate { break }
+            return batch.map { _ in .sent(vendorID: nil) }
+        }
+        let queue = try await queue(store, sender)
+        let running = Task { await queue.run() }
+        try await until("five are under way") { sender.sent.count == 5 }
+        running.cancel()
+        try await until("the backlog is back on disk") { store.state.withLock { $0.changes.count } > 0 }
+        opening.finish()
+        await running.value
+        #expect(sender.sent.count == 5 && store.ended == 5)
+        #expect(store.state.withLock { $0.jobs.values.count { $0.isWaiting && $0.due <= 2000 } } == 45)
+    }
+}

@@ -1,0 +1,208 @@
+import Logging
+import PushTestSupport
+import Synchronization
+import Testing
+
+@testable import PushCore
+
+/// The queue's disk in memory: jobs with their due times and leases, and every change that was written.
+final class ScriptedStore: DeliveryStore, Sendable {
+    struct Job {
+        var job: PushJob
+        var due: Milliseconds
+        var token: PushToken?
+        var attempts = 0
+        var isWaiting = true
+        var isAcknowledged = false
+    }
+
+    struct State {
+        var jobs: [Int64: Job] = [:]
+        var changes: [Int64: [PushJobChange]] = [:]
+        var claimedTimes: [Int64: Int] = [:]
+        var settings: [VendorSettings] = []
+        var failedReadings = 0
+        var pages: [[Int64]] = []
+        var onChange: (@Sendable ([PushJob]) async throws -> Void)?
+        var onRead: (@Sendable () async -> Void)?
+    }
+
+    let state: Mutex<State>
+
+    init(jobs: [PushJob], vendor: Vendor = .huawei, lanes: [Int64] = [1]) {
+        var state = State()
+        for job in jobs {
+            state.jobs[job.key] = Job(
+                job: job, due: 0, token: PushToken(vendor: vendor, token: "token-\(job.key)"))
+        }
+        state.settings = lanes.map { .sample(lane: $0, vendor: vendor) }
+        self.state = Mutex(state)
+    }
+
+    var onChange: (@Sendable ([PushJob]) async throws -> Void)? {
+        get { state.withLock { $0.onChange } }
+        set { state.withLock { $0.onChange = newValue } }
+    }
+
+    func changes(of key: Int64) -> [PushJobChange] { state.withLock { $0.changes[key] ?? [] } }
+    var ended: Int { state.withLock { $0.jobs.values.count { !$0.isWaiting } } }
+
+    func lanesWithJobs() async throws -> [Int64: Milliseconds] {
+        state.withLock { state in
+            state.jobs.values.filter(\.isWaiting).reduce(into: [:]) {
+                $0[$1.job.lane] = min($0[$1.job.lane] ?? .max, $1.due)
+            }
+        }
+    }
+
+    func claimJobs(
+        _ claims: [JobClaim], besides held: Set<Int64>, now: Milliseconds, leaseUntil: Milliseconds
+    ) async throws -> [PushJob] {
+        state.withLock { state in
+            var claimed: [PushJob] = []
+            for claim in claims {
+                for (messageClass, limit) in claim.limits {
+                    let due = state.jobs.values.filter {
+                        $0.isWaiting && $0.job.lane == claim.lane && $0.job.messageClass == messageClass
+                            && $0.due <= now && !held.contains($0.job.key)
+                    }.sorted { ($0.due, $0.job.key) < ($1.due, $1.job.key) }
+                    for found in due.prefix(limit) {
+                        state.jobs[found.job.key]?.attempts += 1
+                        state.jobs[found.job.key]?.due = leaseUntil
+                        state.claimedTimes[found.job.key, default: 0] += 1
+                        claimed.append(
+                            PushJob(
+                                key: found.job.key, lane: found.job.lane, message: found.job.message,
+                                device: found.job.device, attempts: found.attempts + 1, createdAt: 0,
+                                messageClass: messageClass, dueAt: found.due, claimedAt: now))
+                    }
+                }
+            }
+            return claimed
+        }
+    }
+
+    func expireJobs(limit: Int, words: [Int64: VendorReply], at now: Milliseconds) async throws -> Int { 0 }
+
+    func subjects(of jobs: [PushJob]) async throws -> [Int64: PushSubject] {
+        if let onRead = state.withLock({ $0.onRead }) { await onRead() }
+        return try state.withLock { state in
+            state.pages.append(jobs.map(\.key))
+            if state.failedReadings > 0 {
+                state.failedReadings -= 1
+                throw GatewayError(.overloaded, "busy")
+            }
+            var found: [Int64: PushSubject] = [:]
+            for job in jobs {
+                guard let known = state.jobs[job.key], known.isWaiting else { continue }
+                found[job.key] = PushSubject(
+                    message: try .sample(), device: .sample(tokens: known.token.map { [$0] } ?? []), tenant: .sample,
+                    token: known.token, isAcknowledged: known.isAcknowledged, senderName: "Ann")
+            }
+            return found
+        }
+    }
+
+    func change(_ jobs: [(PushJob, PushJobChange)], at now: Milliseconds) async throws {
+        if let onChange { try await onChange(jobs.map(\.0)) }
+        state.withLock { state in
+            for (job, change) in jobs {
+                state.changes[job.key, default: []].append(change)
+                switch change {
+                case .retry(let at, _, _): state.jobs[job.key]?.due = at
+                case .released(let at):
+                    state.jobs[job.key]?.due = at
+                    state.jobs[job.key]?.attempts -= 1
+                case .accepted, .skipped, .failed, .tokenDead: state.jobs[job.key]?.isWaiting = false
+                }
+            }
+        }
+    }
+
+    func vendorSettings() async throws -> [VendorSettings] { state.withLock { $0.settings } }
+
+    func marks() async throws -> DeliveryMarks { DeliveryMarks(dispatched: 0, decided: 0) }
+    func advance(_ marks: DeliveryMarks, at now: Milliseconds) async throws {}
+    func entries(after position: Int64, limit: Int) async throws -> [CommittedEntries] { [] }
+    func current(
+        _ message: MessageKey, for accounts: [AccountKey]
+    ) async throws -> (message: ArchivedMessage, burned: Set<AccountKey>)? { nil }
+    func cachedDevices(of account: AccountKey) -> AccountDevices? { nil }
+    func devices(of accounts: [AccountKey]) async throws -> [AccountKey: AccountDevices] { [:] }
+    func decide(_ candidates: [FallbackCandidate], at now: Milliseconds) async throws -> Bool { false }
+    func hasten(_ devices: [DeviceKey], at now: Milliseconds) async throws -> Bool { false }
+    func releaseLeases(at now: Milliseconds) async throws {}
+    func vendorSettings(tenant: TenantKey, app: AppKey?, vendor: Vendor) async throws -> VendorSettings? { nil }
+    func setVendorSettings(
+        _ settings: RawJSON?, tenant: TenantKey, app: AppKey?, vendor: Vendor, at now: Milliseconds
+    ) async throws {}
+    func trace(of message: ArchivedMessage) async throws -> [DeviceTrace] { [] }
+    func skippedCounts(of message: MessageKey) async throws -> [String: Int] { [:] }
+}
+
+/// A vendor that answers as the test says, for each request at once or when it is let.
+final class ScriptedSender: VendorSender, VendorCatalog, Sendable {
+    let vendor: Vendor
+    let concurrentMax: Int
+    let batchForm: BatchForm
+    let canSendSilently = true
+    let replaces: Bool
+    let requests = Mutex<[[String]]>([])
+    private let answer: @Sendable ([VendorPush]) async -> [VendorAnswer]
+
+    init(
+        vendor: Vendor = .huawei, concurrentMax: Int = 10, form: BatchForm = .single, replaces: Bool = true,
+        answer: @escaping @Sendable ([VendorPush]) async -> [VendorAnswer]
+    ) {
+        self.vendor = vendor
+        self.concurrentMax = concurrentMax
+        batchForm = form
+        self.replaces = replaces
+        self.answer = answer
+    }
+
+    var sent: [String] { requests.withLock { $0.flatMap(\.self) } }
+
+    func repeatReplaces(_ push: VendorPush) -> Bool { replaces }
+
+    func send(_ batch: [VendorPush]) async -> [VendorAnswer] {
+        requests.withLock { $0.append(batch.map(\.token.token)) }
+        return await answer(batch)
+    }
+
+    func check(_ push: VendorPush) async -> VendorAnswer { .sent(vendorID: nil) }
+    func shutdown() async {}
+
+    func validate(_ settings: RawJSON, for vendor: Vendor) throws(GatewayError) -> RawJSON { settings }
+    func validateAddresses(of settings: RawJSON, for vendor: Vendor) async throws(GatewayError) {}
+    func publicFields(of settings: RawJSON, for vendor: Vendor) -> RawJSON { .emptyObject }
+    func makeSender(
+        for vendor: Vendor, settings: RawJSON, tenantNo: String
+    ) throws(GatewayError) -> any VendorSender { self }
+}
+
+/// Calendar and monotonic time that stand until they are moved.
+final class QueueClock: Sendable {
+    private let wall = Mutex<Milliseconds>(2000)
+    private let monotonic = Mutex(ContinuousClock.now)
+
+    var now: Milliseconds { wall.withLock { $0 } }
+    var instant: ContinuousClock.Instant { monotonic.withLock { $0 } }
+
+    func advance(_ length: Duration) {
+        wall.withLock { $0 += length.milliseconds }
+        monotonic.withLock { $0 += length }
+    }
+
+    /// Somebody sets the clock.
+    func jump(_ milliseconds: Milliseconds) { wall.withLock { $0 += milliseconds } }
+}
+
+/// Waits for what other tasks do, with a deadline that only a broken queue reaches.
+func until(_ what: Comment, _ isTrue: () async throws -> Bool) async throws {
+    let deadline = ContinuousClock.now + .seconds(20)
+    while try await !isTrue() {
+        try #require(ContinuousClock.now < deadline, what)
+        try await Task.sleep(for: .milliseconds(2))
+    }
+}
