@@ -14,6 +14,8 @@ struct Fixture {
     let gateway: HTTPGateway
     let access = MemoryAccessStore()
     let changes = NotedDeviceChanges()
+    let quarantine = MemoryQuarantine()
+    let usage = MemoryPushLedger()
     let administration: Administration
     let registry: DeviceRegistry
     let adminToken: String
@@ -58,7 +60,18 @@ struct Fixture {
         gateway = HTTPGateway(
             services: HTTPServices(
                 authenticator: authenticator, rates: RateLimits(limits: limits), administration: administration,
-                statistics: Statistics(store: access, presence: PresenceBook()), registry: registry,
+                statistics: Statistics(store: access, presence: PresenceBook()),
+                metrics: GatewayMetrics(
+                    store: access, presence: PresenceBook(),
+                    pushes: {
+                        var figures = PushFigures()
+                        figures.outcomes = [.fcm: ["accepted": 3]]
+                        figures.credentials = [.apns: ["stopped": 1]]
+                        return figures
+                    }, stops: { 2 }),
+                quarantine: TokenQuarantine(
+                    store: quarantine, access: access, devices: devices, clock: clock, revived: {}),
+                registry: registry,
                 accounts: Accounts(
                     store: devices, devices: devices, presence: PresenceBook(), changes: changes, limits: limits,
                     clock: clock),
@@ -76,7 +89,8 @@ struct Fixture {
                 broadcasts: Broadcasts(store: MemoryBroadcastStore(), changed: {}, clock: clock),
                 receipts: receipts,
                 pushSettings: PushSettings(
-                    store: delivery, catalog: AnyVendorCatalog(), queue: queue, access: access, clock: clock),
+                    store: delivery, catalog: AnyVendorCatalog(), queue: queue,
+                    ledger: PushLedger(store: usage, clock: clock, logger: logger), access: access, clock: clock),
                 limitSettings: LimitSettings(access: access, limits: limits, clock: clock),
                 templateSettings: TemplateSettings(access: access, clock: clock),
                 jwks: signer.jwks, missing: { missing },
