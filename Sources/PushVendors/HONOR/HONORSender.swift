@@ -6,6 +6,7 @@ import PushCore
 final class HONORSender: VendorSender {
     let vendor = Vendor.honor
     let concurrentMax = 32
+    var budget: PushBudget { settings.common.budget }
     let canSendSilently = true
     let batchForm = BatchForm.sameContent(max: HONORRequest.tokensMax)
 

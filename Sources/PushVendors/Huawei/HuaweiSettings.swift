@@ -10,9 +10,8 @@ struct HuaweiSettings: VendorSettings {
     /// The app id, unless the credential is a project's.
     let clientID: String
     let clientSecret: String
-    /// Huawei signs its receipts with these.
-    let callbackKey: String?
-    let callbackUser: String?
+    /// What Huawei signs its receipts with; nil = its receipts are not signed.
+    let receipt: HuaweiReceiptSettings?
     /// Whether the app has Huawei's permission for urgent data messages; without it Huawei refuses them.
     let mayBeUrgent: Bool
     let common: CommonSettings
@@ -27,8 +26,7 @@ struct HuaweiSettings: VendorSettings {
         if clientID == nil { reader.fault("clientId", "is required") }
         self.clientID = clientID ?? ""
         clientSecret = reader.string("clientSecret")
-        callbackKey = reader.optionalString("callbackKey")
-        callbackUser = reader.optionalString("callbackUser")
+        receipt = HuaweiReceiptSettings(&reader)
         mayBeUrgent = reader.optionalBool("urgentData") ?? false
         common = CommonSettings(&reader, policy: policy)
         marketing = MarketingSettings(&reader)
@@ -39,8 +37,7 @@ struct HuaweiSettings: VendorSettings {
         .object { writer in
             writeNames(into: &writer)
             writer.member("clientSecret", clientSecret)
-            writer.member("callbackKey", ifPresent: callbackKey)
-            writer.member("callbackUser", ifPresent: callbackUser)
+            receipt?.write(into: &writer)
             writeOptions(into: &writer)
         }
     }
@@ -48,6 +45,7 @@ struct HuaweiSettings: VendorSettings {
     var publicFields: RawJSON {
         .object { writer in
             writeNames(into: &writer)
+            receipt?.writePublic(into: &writer)
             writeOptions(into: &writer)
         }
     }

@@ -7,6 +7,8 @@ struct MeizuSettings: VendorSettings {
     let appID: String
     let appSecret: String
     let replies: ReplyOverrides
+    /// What Meizu's receipts carry; nil = nothing is asked of them beside the address.
+    let receipt: MeizuReceiptSettings?
     let common: CommonSettings
 
     init(reading settings: RawJSON, policy: EndpointPolicy) throws(GatewayError) {
@@ -14,6 +16,7 @@ struct MeizuSettings: VendorSettings {
         appID = reader.digits("appId")
         appSecret = reader.string("appSecret")
         replies = ReplyOverrides(&reader, success: "200")
+        receipt = MeizuReceiptSettings(&reader)
         common = CommonSettings(&reader, policy: policy)
         try reader.finish()
     }
@@ -22,6 +25,7 @@ struct MeizuSettings: VendorSettings {
         .object { writer in
             write(into: &writer)
             writer.member("appSecret", appSecret)
+            receipt?.write(into: &writer)
         }
     }
 

@@ -8,6 +8,7 @@ import Synchronization
 final class OPPOSender: VendorSender {
     let vendor = Vendor.oppo
     let concurrentMax = 32
+    var budget: PushBudget { settings.common.budget }
     let canSendSilently = false
     let batchForm = BatchForm.anyContent(max: OPPORequest.messagesMax)
 

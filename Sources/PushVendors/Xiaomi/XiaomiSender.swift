@@ -7,6 +7,7 @@ final class XiaomiSender: VendorSender {
     let vendor = Vendor.xiaomi
     let concurrentMax = 32
     let batchForm = BatchForm.sameContent(max: XiaomiRequest.tokensMax)
+    var budget: PushBudget { settings.common.budget }
     var canSendSilently: Bool { settings.passesThrough }
 
     private let settings: XiaomiSettings
