@@ -10,6 +10,12 @@ CREATE INDEX push_expiring ON push (expires_at) WHERE state = 'waiting';
 ALTER TABLE push_token ADD COLUMN is_doubtful INTEGER NOT NULL DEFAULT 0 CHECK (is_doubtful IN (0, 1));
 CREATE INDEX push_token_gone ON push_token (tenant, vendor, token) WHERE state <> 'live';
 CREATE INDEX push_token_dead ON push_token (tenant, vendor, ended_at) WHERE state = 'dead';
+CREATE INDEX push_token_died ON push_token (ended_at) WHERE state = 'dead';
+-- Pushes that ended for want of a token: a restored one lets them wait again.
+CREATE INDEX push_without_token ON push (device) WHERE reason = 'token_dead';
+
+-- So many tokens died by doubtful codes that the credential must be wrong: attempts up to then kill no token by one.
+ALTER TABLE vendor_settings ADD COLUMN doubted_at INTEGER;
 
 -- What a vendor said after it had accepted a push. A report that comes again changes nothing. With the vendor, for a
 -- push whose token turned out dead goes on to another vendor's.
@@ -33,6 +39,7 @@ CREATE TABLE push_usage (
     used   INTEGER NOT NULL CHECK (used >= 0),
     PRIMARY KEY (tenant, app, vendor, day, class)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX push_usage_by_day ON push_usage (day);
 CREATE TABLE device_push_usage (
     device INTEGER NOT NULL REFERENCES device (key),
     vendor TEXT    NOT NULL,

@@ -7,6 +7,8 @@ public struct HTTPServices: Sendable {
     public let rates: RateLimits
     public let administration: Administration
     public let statistics: Statistics
+    public let metrics: GatewayMetrics
+    public let quarantine: TokenQuarantine
     public let registry: DeviceRegistry
     public let accounts: Accounts
     public let groups: Groups
@@ -34,6 +36,7 @@ public struct HTTPServices: Sendable {
 
     public init(
         authenticator: Authenticator, rates: RateLimits, administration: Administration, statistics: Statistics,
+        metrics: GatewayMetrics, quarantine: TokenQuarantine,
         registry: DeviceRegistry, accounts: Accounts, groups: Groups, tags: Tags, messaging: Messaging,
         imports: Imports, changes: MessageChanges,
         conversations: Conversations, broadcasts: Broadcasts, receipts: Receipts, pushSettings: PushSettings,
@@ -46,6 +49,8 @@ public struct HTTPServices: Sendable {
         self.rates = rates
         self.administration = administration
         self.statistics = statistics
+        self.metrics = metrics
+        self.quarantine = quarantine
         self.registry = registry
         self.accounts = accounts
         self.groups = groups

@@ -10,6 +10,8 @@ enum Routes {
         let admin = AdminRoutes(
             administration: services.administration, statistics: services.statistics,
             credentialChecks: services.credentialChecks, limits: services.limits)
+        let metrics = MetricsRoutes(metrics: services.metrics)
+        let pushTokens = PushTokenRoutes(quarantine: services.quarantine, limits: services.limits)
         let devices = DeviceRoutes(registry: services.registry, callers: callers, broker: services.broker)
         let messages = MessageRoutes(
             messaging: services.messaging, receipts: services.receipts, limits: services.limits)
@@ -30,6 +32,7 @@ enum Routes {
         return [
             .open(.get, "/healthz", health.live),
             .open(.get, "/readyz", health.ready),
+            .open(.get, "/metrics", metrics.read),
             .open(.get, "/openapi.yaml", document.document),
             .open(.get, "/docs", document.page),
             .open(.get, "/.well-known/jwks.json", keys.get),
@@ -47,6 +50,8 @@ enum Routes {
             .operator(.post, "/v1/admin/push/check", admin.checkCredentials),
             .operator(.get, "/v1/admin/stats", admin.stats),
             .operator(.get, "/v1/admin/audit", admin.audit),
+            .operator(.get, "/v1/admin/push-tokens", pushTokens.list),
+            .operator(.post, "/v1/admin/push-tokens/restore", pushTokens.restore),
 
             .open(.post, "/v1/devices", devices.register),
             .principal(.get, "/v1/devices/me", devices.read),
@@ -109,6 +114,7 @@ enum Routes {
             .principal(.put, "/v1/settings/templates/{type}", templates.put),
             .principal(.delete, "/v1/settings/templates/{type}", templates.delete),
             .principal(.post, "/v1/settings/push/{vendor}/test", pushSettings.test),
+            .principal(.get, "/v1/settings/push/{vendor}/usage", pushSettings.usage),
         ]
     }
 }

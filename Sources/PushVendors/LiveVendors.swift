@@ -81,6 +81,12 @@ public struct LiveVendors: VendorCatalog {
         (try? read(settings, for: vendor).publicFields) ?? .emptyObject
     }
 
+    public func budget(of settings: RawJSON, for vendor: Vendor) -> PushBudget {
+        var reader = SettingsReader(settings)
+        let budget = reader.budget("quota")
+        return reader.faults.isEmpty ? budget : .unlimited
+    }
+
     public func makeSender(for vendor: Vendor, settings: RawJSON, tenantNo: String) throws(GatewayError)
         -> any VendorSender
     {

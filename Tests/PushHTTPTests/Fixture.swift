@@ -16,6 +16,8 @@ struct Fixture {
     let changes = NotedDeviceChanges()
     let receiptStore = NotedReceiptStore()
     let receiptAddress = ReceiptAddress(key: Array(repeating: 9, count: 32), publicURL: nil)
+    let quarantine = MemoryQuarantine()
+    let usage = MemoryPushLedger()
     let administration: Administration
     let registry: DeviceRegistry
     let adminToken: String
@@ -55,7 +57,8 @@ struct Fixture {
             store: delivery, catalog: AnyVendorCatalog(), tenants: { access.tenant(key: $0) }, limits: limits,
             clock: clock, logger: logger)
         let pushSettings = PushSettings(
-            store: delivery, catalog: AnyVendorCatalog(), queue: queue, access: access, clock: clock,
+            store: delivery, catalog: AnyVendorCatalog(), queue: queue,
+            ledger: PushLedger(store: usage, clock: clock, logger: logger), access: access, clock: clock,
             receipts: receiptAddress)
         var configuration = HTTPConfiguration(host: "127.0.0.1", port: 0)
         configuration.attempts.anonymousPerSecond = anonymousPerSecond
@@ -64,7 +67,18 @@ struct Fixture {
         gateway = HTTPGateway(
             services: HTTPServices(
                 authenticator: authenticator, rates: RateLimits(limits: limits), administration: administration,
-                statistics: Statistics(store: access, presence: PresenceBook()), registry: registry,
+                statistics: Statistics(store: access, presence: PresenceBook()),
+                metrics: GatewayMetrics(
+                    store: access, presence: PresenceBook(),
+                    pushes: {
+                        var figures = PushFigures()
+                        figures.outcomes = [.fcm: ["accepted": 3]]
+                        figures.credentials = [.apns: ["stopped": 1]]
+                        return figures
+                    }, stops: { 2 }),
+                quarantine: TokenQuarantine(
+                    store: quarantine, access: access, devices: devices, clock: clock, revived: {}),
+                registry: registry,
                 accounts: Accounts(
                     store: devices, devices: devices, presence: PresenceBook(), changes: changes, limits: limits,
                     clock: clock),

@@ -76,6 +76,8 @@ public struct AuditEntry: Sendable, Equatable {
 /// Implemented by PushStorage.
 public protocol StatisticsStore: Sendable {
     func statistics() async throws -> StoreStatistics
+    /// Vendor pushes that wait now.
+    func waitingPushes() async throws -> [Vendor: Int64]
     /// Newest first, older than `key`.
     func auditTrail(before key: Int64?, limit: Int) async throws -> [AuditEntry]
 }

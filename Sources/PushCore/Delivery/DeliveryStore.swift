@@ -126,6 +126,8 @@ public struct PushSubject: Sendable {
     public var showsUnreadTotal: Bool {
         message.push.showsUnreadTotal || tenant.templates.usesUnread(for: message.type)
     }
+    /// What the device was sent today by the vendor's clock, of credentials that bound it.
+    public var deviceUsage = DeviceUsage()
 
     public init(
         message: ArchivedMessage, device: Device, tenant: Tenant, token: PushToken?, isAcknowledged: Bool,
@@ -177,13 +179,15 @@ public enum SkipReason: String, Sendable, CaseIterable {
 
 /// How a job ended, or how it goes on.
 public enum PushJobChange: Sendable {
-    case accepted(vendor: Vendor, vendorID: String?)
+    /// `use` is what it takes from the tenant's budget.
+    case accepted(vendor: Vendor, vendorID: String?, use: BudgetUse? = nil)
     case skipped(SkipReason)
     case failed(vendor: Vendor, SkipReason, VendorReply)
     /// Another try later; `reply` is kept for the trace.
     case retry(at: Milliseconds, vendor: Vendor, VendorReply)
-    /// The token is dead for good: quarantine it and go on with the device's next one, if any.
-    case tokenDead(PushToken, VendorReply, since: Milliseconds?)
+    /// The token is dead for good: quarantine it and go on with the device's next one, if any. `isDoubtful`: a wrong
+    /// credential gives the same code; where the credential is doubted by now the token stays and the push waits.
+    case tokenDead(PushToken, VendorReply, since: Milliseconds?, isDoubtful: Bool = false)
     /// Back into the queue untouched (a credential was stopped, the gateway is stopping).
     case released(at: Milliseconds)
 }

@@ -4,19 +4,21 @@ public struct PushSettings: Sendable {
     private let store: any DeliveryStore
     private let catalog: any VendorCatalog
     private let queue: PushQueue
+    private let ledger: PushLedger
     private let access: any AccessStore
     private let clock: WallClock
     private let receipts: ReceiptAddress?
 
     /// - Parameter receipts: where vendors report to.
     public init(
-        store: any DeliveryStore, catalog: any VendorCatalog, queue: PushQueue, access: any AccessStore,
-        clock: WallClock, receipts: ReceiptAddress? = nil
+        store: any DeliveryStore, catalog: any VendorCatalog, queue: PushQueue, ledger: PushLedger,
+        access: any AccessStore, clock: WallClock, receipts: ReceiptAddress? = nil
     ) {
         self.receipts = receipts
         self.store = store
         self.catalog = catalog
         self.queue = queue
+        self.ledger = ledger
         self.access = access
         self.clock = clock
     }
@@ -56,6 +58,15 @@ public struct PushSettings: Sendable {
                 .notFound, "\(name) is not configured here: PUT /v1/settings/push/\(name) stores its credential.")
         }
         return found
+    }
+
+    /// What the credential has used of its budget on the vendor's day of now.
+    public func usage(vendor name: String, appID: String?, as principal: Principal) async throws -> RawJSON {
+        let (tenant, app, vendor) = try target(name, appID: appID, as: principal)
+        let found = try await store.vendorSettings(tenant: tenant, app: app, vendor: vendor)
+        return try await ledger.usage(
+            tenant: tenant, app: app, vendor: vendor,
+            budget: found.map { catalog.budget(of: $0.settings, for: vendor) } ?? .unlimited)
     }
 
     private func target(

@@ -129,6 +129,9 @@ public protocol VendorCatalog: Sendable {
     /// The fields that are not secret, for `GET /v1/settings/push/{vendor}`.
     func publicFields(of settings: RawJSON, for vendor: Vendor) -> RawJSON
 
+    /// What the tenant allows itself with these settings.
+    func budget(of settings: RawJSON, for vendor: Vendor) -> PushBudget
+
     /// A sender for checked settings.
     func makeSender(for vendor: Vendor, settings: RawJSON, tenantNo: String) throws(GatewayError) -> any VendorSender
 }
@@ -139,4 +142,6 @@ extension VendorCatalog {
     {
         try validate(settings, for: vendor)
     }
+
+    public func budget(of settings: RawJSON, for vendor: Vendor) -> PushBudget { .unlimited }
 }

@@ -23,6 +23,10 @@ struct PushSettingsRoutes: Sendable {
                 body, vendor: try call.parameter("vendor"), appID: call.query["app"], as: principal))
     }
 
+    func usage(_ call: Call, _ principal: Principal) async throws -> Answer {
+        .json(try await settings.usage(vendor: try call.parameter("vendor"), appID: call.query["app"], as: principal))
+    }
+
     func delete(_ call: Call, _ principal: Principal) async throws -> Answer {
         try await settings.delete(vendor: try call.parameter("vendor"), appID: call.query["app"], as: principal)
         return .noContent

@@ -28,6 +28,23 @@ extension Storage: StatisticsStore {
                 failures: counters.failures))
     }
 
+    public func waitingPushes() async throws -> [Vendor: Int64] {
+        try await file.read { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT v.vendor, (SELECT count(*) FROM push p
+                        WHERE p.lane = v.lane AND p.class = c.value AND p.state = 'waiting')
+                    FROM vendor_settings v, json_each('[0, 1]') c
+                    """)
+            var waiting: [Vendor: Int64] = [:]
+            for row in rows {
+                if let vendor = Vendor(rawValue: row[0]) { waiting[vendor, default: 0] += row[1] }
+            }
+            return waiting
+        }
+    }
+
     public func auditTrail(before key: Int64?, limit: Int) async throws -> [AuditEntry] {
         try await file.read { try AuditTrail.page($0, before: key, limit: limit) }
     }

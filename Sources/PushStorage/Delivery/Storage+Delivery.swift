@@ -150,7 +150,12 @@ extension Storage: DeliveryStore {
         guard !jobs.isEmpty else { return }
         try await commits.run { writer in
             let changes = PushJobs(writer: writer, now: now)
-            for (job, change) in jobs { try changes.change(job, change) }
+            var uses = BudgetUses()
+            for (job, change) in jobs {
+                try changes.change(job, change)
+                if case .accepted(_, _, let use?) = change { uses.add(use) }
+            }
+            try uses.write(writer)
         }
     }
 

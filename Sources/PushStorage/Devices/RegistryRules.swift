@@ -175,6 +175,16 @@ struct RegistryRules {
             arguments: [reason.rawValue, now, key.rawValue])
     }
 
+    /// A token that its device no longer names is not to be restored either, whatever its vendor said of it.
+    private func forgetDead(of device: DeviceKey, except tokens: [PushToken]) throws {
+        let dead = try Row.fetchAll(
+            db.cachedStatement(sql: "SELECT key, vendor, token FROM push_token WHERE device = ? AND state = 'dead'"),
+            arguments: [device.rawValue])
+        for row in dead where !tokens.contains(where: { $0.vendor.rawValue == row[1] && $0.token == row[2] }) {
+            try db.execute(sql: "UPDATE push_token SET state = 'ended' WHERE key = ?", arguments: [row[0] as Int64])
+        }
+    }
+
     /// Replaces a device's set of tokens. A token that is live on another device is taken from there; waiting pushes
     /// that had chosen a token which is gone go to the next one of their device or are skipped.
     func setTokens(
@@ -210,6 +220,7 @@ struct RegistryRules {
                 sql: "UPDATE push_token SET state = 'ended', ended_at = ? WHERE key = ?", arguments: [now, known.key])
             gone.append(known.key)
         }
+        try forgetDead(of: device, except: tokens)
         for (position, token) in tokens.enumerated() {
             try db.execute(
                 sql: """
@@ -217,7 +228,7 @@ struct RegistryRules {
                     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                     ON CONFLICT (device, vendor, token) DO UPDATE SET position = excluded.position,
                         kind = excluded.kind, environment = excluded.environment, set_at = excluded.set_at,
-                        state = 'live', reason = NULL, ended_at = NULL
+                        state = 'live', reason = NULL, ended_at = NULL, is_doubtful = 0
                     """,
                 arguments: [
                     device.rawValue, tenant.key.rawValue, position, token.vendor.rawValue, token.token,

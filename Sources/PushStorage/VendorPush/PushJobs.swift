@@ -21,15 +21,19 @@ struct PushJobs {
 
     func change(_ job: PushJob, _ change: PushJobChange) throws {
         switch change {
-        case .accepted(let vendor, let vendorID): try accept(job, vendor, vendorID)
+        case .accepted(let vendor, let vendorID, _): try accept(job, vendor, vendorID)
         case .skipped(let reason): try end(job.key, "skipped", reason: reason)
         case .failed(let vendor, let reason, let reply):
             try end(job.key, "failed", reason: reason, vendor: vendor, reply: reply)
         case .retry(let at, let vendor, let reply):
             try note(job.key, "push_failed", vendor: vendor, reply: reply, token: nil)
             try wait(job.key, until: at)
-        case .tokenDead(let token, let reply, let since):
-            try quarantine(token, of: job, reply: reply, since: since)
+        case .tokenDead(let token, let reply, let since, let isDoubtful):
+            if isDoubtful, try isCredentialDoubted(job) {
+                try note(job.key, "push_failed", vendor: token.vendor, reply: reply, token: nil)
+                return try wait(job.key, until: now + Self.doubtMilliseconds)
+            }
+            try quarantine(token, of: job, reply: reply, since: since, isDoubtful: isDoubtful)
             try goOn(job, after: token, reply: reply)
         case .released(let at):
             let update = try writer.statement(
@@ -109,15 +113,35 @@ struct PushJobs {
             arguments: [device.rawValue, token.vendor.rawValue, token.token])
     }
 
+    /// When a push whose token was called dead through a doubted credential is looked at again: that of a probe.
+    private static let doubtMilliseconds: Milliseconds = 60_000
+
+    /// Whether the credential was found wrong, or replaced, since this attempt began: then a code that a wrong credential
+    /// gives says nothing of the token.
+    private func isCredentialDoubted(_ job: PushJob) throws -> Bool {
+        try Bool.fetchOne(
+            db,
+            sql: """
+                SELECT v.lane IS NULL OR ifnull(v.doubted_at >= p.claimed_at, 0)
+                FROM push p LEFT JOIN vendor_settings v ON v.lane = ? WHERE p.key = ?
+                """,
+            arguments: [job.lane, job.key]) ?? false
+    }
+
     /// A token that was registered again after the vendor's date, or after this attempt began, is alive.
-    private func quarantine(_ token: PushToken, of job: PushJob, reply: VendorReply, since: Milliseconds?) throws {
+    private func quarantine(
+        _ token: PushToken, of job: PushJob, reply: VendorReply, since: Milliseconds?, isDoubtful: Bool
+    ) throws {
         guard let row = try tokenRow(token, of: job.device) else { return }
         let claimedAt = try Int64.fetchOne(db, sql: "SELECT claimed_at FROM push WHERE key = ?", arguments: [job.key])
         let setAt: Milliseconds = row[1]
         if setAt > min(since ?? .max, claimedAt ?? .max) { return }
         try db.execute(
-            sql: "UPDATE push_token SET state = 'dead', reason = ?, ended_at = ? WHERE key = ? AND state = 'live'",
-            arguments: [reply.code, now, row[0]])
+            sql: """
+                UPDATE push_token SET state = 'dead', reason = ?, ended_at = ?, is_doubtful = ?
+                WHERE key = ? AND state = 'live'
+                """,
+            arguments: [reply.code, now, isDoubtful, row[0]])
         // Others that wait for it go on as well.
         let others = try Row.fetchAll(
             db,

@@ -5,6 +5,8 @@ import PushCore
 /// up once, however many devices it is for.
 struct PushSubjects {
     let db: Database
+    /// The day whose use of devices is read.
+    let now: Milliseconds
     let tenant: (TenantKey) -> Tenant?
 
     static let jobsSQL = """
@@ -38,6 +40,9 @@ struct PushSubjects {
         var messages: [MessageKey: Shared?] = [:]
         var found: [Int64: PushSubject] = [:]
         found.reserveCapacity(jobs.count)
+        let isAnyDeviceCounted =
+            try Bool.fetchOne(
+                db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM device_push_usage)")) ?? false
         for job in jobs {
             guard let row = rows[job.key], let (device, tokens) = devices[job.device] else { continue }
             let known: Shared?
@@ -58,6 +63,10 @@ struct PushSubjects {
                 isRead: try ReadCursors.isRead(
                     db, by: device.account.key, known.message.receiverPeer, seq: row.seq))
             subject.names = known.names
+            if isAnyDeviceCounted, let vendor = subject.token?.vendor {
+                subject.deviceUsage = try DeviceUsage(
+                    db, device: job.device, vendor: vendor, day: BudgetBook.day(of: vendor, at: now))
+            }
             found[job.key] = subject
         }
         return found
@@ -108,8 +117,8 @@ enum KeyList {
 
 extension Storage {
     public func subjects(of jobs: [PushJob]) async throws -> [Int64: PushSubject] {
-        var found = try await file.read { [access] db in
-            try PushSubjects(db: db) { access.tenant(key: $0) }.read(jobs)
+        var found = try await file.read { [access, wallClock] db in
+            try PushSubjects(db: db, now: wallClock.now) { access.tenant(key: $0) }.read(jobs)
         }
         let asking = found.filter { $0.value.showsUnreadTotal }
         guard !asking.isEmpty else { return found }

@@ -7,6 +7,7 @@ final class HONORSender: VendorSender {
     let vendor = Vendor.honor
     let concurrentMax = 32
     let canSendSilently = true
+    var budget: PushBudget { settings.common.budget }
     let batchForm = BatchForm.sameContent(max: HONORRequest.tokensMax)
 
     private let settings: HONORSettings

@@ -7,6 +7,7 @@ final class MeizuSender: VendorSender {
     let concurrentMax = 16
     /// Meizu's pass-through is not open to new apps.
     let canSendSilently = false
+    var budget: PushBudget { settings.common.budget }
     let batchForm = BatchForm.sameContent(max: 100)
 
     private let settings: MeizuSettings

@@ -7,12 +7,15 @@ struct CommonSettings: Sendable {
     let channel: String?
     let category: String?
     let badgeClass: String?
+    /// `quota`: what the tenant allows itself with this credential.
+    let budget: PushBudget
 
     init(_ reader: inout SettingsReader, policy: EndpointPolicy, secureOnly: Bool = false) {
         endpoint = reader.url("endpoint", required: false, policy: policy, secureOnly: secureOnly)
         channel = reader.optionalString("channel")
         category = reader.optionalString("category")
         badgeClass = reader.optionalString("badgeClass")
+        budget = reader.budget("quota")
     }
 
     func write(into writer: inout JSONWriter) {
@@ -20,6 +23,7 @@ struct CommonSettings: Sendable {
         writer.member("channel", ifPresent: channel)
         writer.member("category", ifPresent: category)
         writer.member("badgeClass", ifPresent: badgeClass)
+        if budget != .unlimited { writer.member("quota", budget.json) }
     }
 
     /// The push with the tenant's defaults for what is absent.

@@ -138,6 +138,30 @@ struct SettingsReader {
         return value
     }
 
+    /// An absent budget bounds nothing. An unknown member is a fault: a misspelt bound would bound nothing.
+    mutating func budget(_ name: String) -> PushBudget {
+        var budget = PushBudget.unlimited
+        guard let value = object?[name] else { return budget }
+        guard let members = value.object?.members else {
+            fault(name, "must be an object")
+            return budget
+        }
+        for member in members {
+            guard let field = PushBudget.fields.first(where: { $0.name == member.key }) else {
+                fault("\(name)/\(member.key)", "is not known")
+                continue
+            }
+            guard let number = member.value.integer, (1...Self.budgetMax).contains(number) else {
+                fault("\(name)/\(member.key)", "must be a whole number from 1 on")
+                continue
+            }
+            budget[keyPath: field.path] = number
+        }
+        return budget
+    }
+
+    private static let budgetMax: Int64 = 1_000_000_000_000
+
     mutating func url(_ name: String, required: Bool, policy: EndpointPolicy, secureOnly: Bool = false) -> EndpointURL?
     {
         let text = required ? string(name, bytesMax: 2048) : optionalString(name, bytesMax: 2048)

@@ -7,6 +7,7 @@ final class VivoSender: VendorSender {
     let concurrentMax = 16
     /// vivo has no pass-through.
     let canSendSilently = false
+    var budget: PushBudget { settings.common.budget }
     let batchForm = BatchForm.sameContent(max: 1000)
 
     private let settings: VivoSettings

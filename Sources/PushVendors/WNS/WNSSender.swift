@@ -7,6 +7,7 @@ final class WNSSender: SinglePushSender {
     let vendor = Vendor.wns
     let concurrentMax = 32
     let canSendSilently = true
+    var budget: PushBudget { settings.common.budget }
 
     private let settings: WNSSettings
     private let clock: WallClock

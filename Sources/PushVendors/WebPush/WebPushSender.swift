@@ -9,6 +9,7 @@ final class WebPushSender: SinglePushSender {
     let concurrentMax = 64
     /// Browsers expect every push to show something.
     let canSendSilently = false
+    var budget: PushBudget { settings.common.budget }
 
     private let settings: WebPushSettings
     private let clock: WallClock

@@ -7,6 +7,7 @@ final class WebhookSender: SinglePushSender {
     /// A tenant's server is smaller than a push service.
     let concurrentMax = 16
     let canSendSilently = true
+    var budget: PushBudget { settings.common.budget }
 
     private let settings: WebhookSettings
     private let clock: WallClock

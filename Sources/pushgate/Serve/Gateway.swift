@@ -78,9 +78,11 @@ struct Gateway: Sendable {
         let vendors = try LiveVendors(
             logger: logger, wallClock: clock, allowPrivateEndpoints: settings.allowsPrivateEndpoints,
             caFile: settings.caFile, receipts: receiptAddress)
+        let ledger = PushLedger(store: storage, clock: clock, logger: logger)
+        let tokenGuard = TokenGuard(store: storage, clock: clock, logger: logger)
         let pushQueue = PushQueue(
             store: storage, catalog: vendors, tenants: { storage.tenant(key: $0) }, limits: limits, clock: clock,
-            logger: logger)
+            logger: logger, budgets: ledger.book, tokenGuard: tokenGuard)
         let dispatcher = Dispatcher(
             store: storage, feed: storage.feed, publisher: downlink, progress: progress, limits: limits,
             clock: clock, logger: logger)
@@ -138,11 +140,18 @@ struct Gateway: Sendable {
         self.uplink = uplink
         let isManaged = broker != nil
         let pushSettings = PushSettings(
-            store: storage, catalog: vendors, queue: pushQueue, access: storage, clock: clock, receipts: receiptAddress)
+            store: storage, catalog: vendors, queue: pushQueue, ledger: ledger, access: storage, clock: clock,
+            receipts: receiptAddress)
         let door = HTTPGateway(
             services: HTTPServices(
                 authenticator: authenticator, rates: rates, administration: administration,
-                statistics: Statistics(store: storage, presence: presence), registry: registry,
+                statistics: Statistics(store: storage, presence: presence),
+                metrics: GatewayMetrics(
+                    store: storage, presence: presence, pushes: { PushFigures(pushQueue) },
+                    stops: { tokenGuard.stopCount }),
+                quarantine: TokenQuarantine(
+                    store: storage, access: storage, devices: storage, clock: clock, revived: { pushQueue.wake() }),
+                registry: registry,
                 accounts: Accounts(
                     store: storage, devices: storage, presence: presence, changes: deviceChanges, limits: limits,
                     clock: clock),
@@ -193,6 +202,7 @@ struct Gateway: Sendable {
             Worker("push queue") {
                 do {
                     try await storage.releaseLeases(at: clock.now)
+                    try await ledger.load()
                     try await pushQueue.reloadSettings()
                 } catch {
                     logger.error("vendor settings could not be read", metadata: ["error": "\(error)"])
@@ -200,6 +210,7 @@ struct Gateway: Sendable {
                 await pushQueue.run()
             },
             Worker("expander") { await expander.run() },
+            Worker("push ledger") { await ledger.run() },
             Worker("retention") { await retention.run() },
             Worker("sends to many") { await walker.run() },
             Worker("broadcast publisher") { await broadcastPublisher.run() },

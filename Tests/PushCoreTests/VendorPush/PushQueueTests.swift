@@ -152,7 +152,7 @@ import Testing
         try await queue.reloadSettings()
         try await run(queue, job)
         #expect(job.sent == ["token-1"])
-        guard case .accepted(.fcm, "v-1")? = job.changes.first else {
+        guard case .accepted(.fcm, "v-1", _)? = job.changes.first else {
             Issue.record("it went out: \(job.changes)")
             return
         }

@@ -54,6 +54,12 @@ import Testing
         "SELECT tag FROM tag_member WHERE account = 1 AND left_version IS NULL",
         "SELECT seq, message FROM inbox WHERE account = 1 ORDER BY seq LIMIT 5",
         "SELECT key FROM message WHERE sender_account = 1 AND syncs_to_sender = 0 AND key > 1 ORDER BY key LIMIT 5",
+        "SELECT key FROM push_token WHERE tenant = 1 AND vendor = 'a' AND token = 'b' AND state <> 'live'",
+        "SELECT key FROM push_token WHERE state = 'dead' AND (ended_at, key) < (9, 9) ORDER BY ended_at DESC, key DESC LIMIT 5",
+        "SELECT key FROM push WHERE device = 1 AND reason = 'token_dead' AND state IN ('failed', 'skipped') AND updated_at >= 1",
+        "SELECT used FROM device_push_usage WHERE device = 1 AND vendor = 'a' AND day = 1",
+        "SELECT device FROM device_push_usage WHERE day < 5 LIMIT 5",
+        "SELECT used FROM push_usage WHERE day >= 5",
         "SELECT at FROM audit WHERE key < 9 ORDER BY key DESC LIMIT 5",
     ])
     func `is a search in an index, not a walk`(_ sql: String) async throws {

@@ -124,5 +124,7 @@ public final class MemoryAccessStore: AccessStore, StatisticsStore {
         }
     }
 
+    public func waitingPushes() async throws -> [Vendor: Int64] { [:] }
+
     private static let unknown = GatewayError(.notFound, "There is no such thing.")
 }

@@ -72,6 +72,12 @@ public struct AnyVendorCatalog: VendorCatalog {
         .object { $0.member("topic", ifPresent: settings.object?["topic"]) }
     }
 
+    public func budget(of settings: RawJSON, for vendor: Vendor) -> PushBudget {
+        let quota = settings.object?["quota"]?.object
+        return PushBudget(
+            perDay: quota?["perDay"]?.integer, marketingPerDay: quota?["marketingPerDay"]?.integer)
+    }
+
     public func makeSender(
         for vendor: Vendor, settings: RawJSON, tenantNo: String
     ) throws(GatewayError) -> any VendorSender {

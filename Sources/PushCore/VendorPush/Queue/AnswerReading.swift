@@ -19,10 +19,12 @@ struct AnswerReading: Sendable {
         let vendor = prepared.push.token.vendor
         let attempts = prepared.job.attempts
         switch answer {
-        case .sent(let vendorID): return Meaning(change: .accepted(vendor: vendor, vendorID: vendorID))
+        case .sent(let vendorID):
+            return Meaning(change: .accepted(vendor: vendor, vendorID: vendorID, use: prepared.use))
         case .dead(let reply, _, true) where isBraked: return Meaning(change: again(prepared, at: now, reply))
-        case .dead(let reply, let since, _):
-            return Meaning(change: .tokenDead(prepared.push.token, reply, since: since))
+        case .dead(let reply, let since, let isDoubtful):
+            return Meaning(
+                change: .tokenDead(prepared.push.token, reply, since: since, isDoubtful: isDoubtful))
         case .drop(let reply): return Meaning(change: .failed(vendor: vendor, .vendorRefused, reply))
         case .retry(let reply, _, let triesMax?) where attempts >= triesMax:
             return Meaning(change: .failed(vendor: vendor, .vendorRefused, reply))
@@ -72,5 +74,16 @@ struct AnswerReading: Sendable {
         let missing = VendorAnswer.retry(
             VendorReply(code: "no_answer", text: "The vendor's answer did not speak of this push."))
         return Array((answers + Array(repeating: missing, count: max(0, count - answers.count))).prefix(count))
+    }
+}
+
+extension VendorAnswer {
+    /// Whether what it says of the token is doubtful; nil where it says nothing of it.
+    var saysOfToken: Bool? {
+        switch self {
+        case .dead(_, _, let isDoubtful): isDoubtful
+        case .sent, .drop: false
+        case .retry, .unknown, .auth, .slow: nil
+        }
     }
 }

@@ -4,6 +4,8 @@ struct PreparedPush: Sendable {
     let push: VendorPush
     /// When the last try may begin; nil = this is the only one.
     let expiry: Milliseconds?
+    /// What was taken from the tenant's budget for it.
+    var use: BudgetUse?
 }
 
 /// Turns a job and what was read for it into a push, or says why none goes out. The one place before sending where a

@@ -61,6 +61,7 @@ extension PushQueue {
             let settings = lane.settings
             guard settings.tenantKey == tenant, settings.app == app, settings.vendor == vendor else { return }
             lane.restart()
+            tokenGuard?.clear(lanes: CollectionOfOne(settings.lane))
         }
         signal.wake()
     }

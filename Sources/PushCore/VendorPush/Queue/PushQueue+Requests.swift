@@ -64,10 +64,17 @@ extension PushQueue {
         }
         let preparation = PushPreparation(
             vendor: pump.sender.vendor, canSendSilently: pump.sender.canSendSilently, limits: limits, now: clock.now)
+        let gate = book.with(pump.lane) { $0.settings }.map {
+            BudgetGate(book: budgets, settings: $0, budget: pump.sender.budget, now: preparation.now)
+        }
         var pushes: [PreparedPush] = []
         var changes: [OutcomeRecorder.Outcome] = []
         for job in page.jobs {
-            switch preparation.verdict(job, subjects[job.key]) {
+            var verdict = preparation.verdict(job, subjects[job.key])
+            if case .push(let prepared) = verdict, let gate {
+                verdict = gate.admit(prepared, usage: subjects[job.key]?.deviceUsage ?? DeviceUsage())
+            }
+            switch verdict {
             case .push(let prepared): pushes.append(prepared)
             case .change(let change): changes.append(.init(job, change))
             }
@@ -91,11 +98,23 @@ extension PushQueue {
                 returned: mayBegin ? batches[fitting...].flatMap { $0.map(\.job) } : [])
             return fitting
         }
-        guard let fitting else { return release(pushes.map(\.job)) }
-        if fitting == 0 { release(pushes.map(\.job)) }
+        guard let fitting else { return putBack(pushes) }
+        if fitting == 0 { putBack(pushes) } else { giveBack(Array(batches[fitting...].joined())) }
         barrier.split(generation, into: fitting)
         for batch in batches[..<fitting] {
             Task { await self.request(batch, of: pump, isProbe: page.isProbe, generation: generation) }
+        }
+    }
+
+    private func putBack(_ pushes: [PreparedPush]) {
+        giveBack(pushes)
+        release(pushes.map(\.job))
+    }
+
+    /// These pushes do not go out now.
+    private func giveBack(_ pushes: [PreparedPush]) {
+        for prepared in pushes {
+            if let use = prepared.use { budgets.giveBack(use) }
         }
     }
 
@@ -122,12 +141,34 @@ extension PushQueue {
         }
         barrier.end(generation)
         let answers: [VendorAnswer] = await pump.sender.send(batch.map(\.push))
-        settle(
-            batch, AnswerReading.complete(answers, for: batch.count), of: pump, began: began, isProbe: isProbe)
+        let complete = AnswerReading.complete(answers, for: batch.count)
+        let doubted = stopDoubted(batch, complete, of: pump)
+        settle(batch, complete, of: pump, began: began, isProbe: isProbe)
+        if let doubted { await tokenGuard?.revive(doubted) }
         let next = book.startPump(of: pump.lane, now: monotonic())
         if let next { start(next) }
         await shutDownEnded()
         wakeIfEmpty(pump.lane)
+    }
+
+    /// Stops credentials through which too many tokens seem to die, before any of these answers is believed.
+    private func stopDoubted(
+        _ batch: [PreparedPush], _ answers: [VendorAnswer], of pump: LaneBook.Pump
+    ) -> TokenGuard.Doubt? {
+        guard let tokenGuard, let tenant = batch.first.flatMap({ $0.use?.tenant }) else { return nil }
+        let noted = zip(batch, answers).compactMap { prepared, answer in
+            answer.saysOfToken.map {
+                TokenBrake.Answer(lane: pump.lane, token: prepared.push.token, isDoubtful: $0)
+            }
+        }
+        guard let doubt = tokenGuard.note(noted, tenant: tenant, vendor: pump.sender.vendor, at: monotonic()) else {
+            return nil
+        }
+        let reply = VendorReply(
+            code: "tokens_dying",
+            text: "Too many tokens were called dead: the credential or its environment must be wrong.")
+        for lane in doubt.lanes { stop(lane: lane, reply: reply) }
+        return doubt
     }
 
     /// The one place that sees every answer with its push: what it means for the job, and for the credential.
@@ -148,6 +189,7 @@ extension PushQueue {
         for (prepared, answer) in answered {
             let meaning = reading.meaning(
                 of: answer, to: prepared, repeatReplaces: pump.sender.repeatReplaces(prepared.push))
+            if case .accepted = meaning.change {} else { giveBack([prepared]) }
             outcomes.append(.init(prepared.job, meaning.change))
             if let pause = meaning.pause { pauses.append(pause) }
         }

@@ -21,6 +21,9 @@ public final class PushQueue: Sendable {
     let signal = WakeSignal()
     let book: LaneBook
     let recorder: OutcomeRecorder
+    let budgets: BudgetBook
+    /// nil: tokens are called dead whatever their number.
+    let tokenGuard: TokenGuard?
     let barrier = ChangeBarrier()
     let counts = Mutex(PushCounters())
     let settingsReading = SettingsReading()
@@ -41,18 +44,22 @@ public final class PushQueue: Sendable {
 
     public convenience init(
         store: any DeliveryStore, catalog: any VendorCatalog, tenants: @escaping @Sendable (TenantKey) -> Tenant?,
-        limits: Limits, clock: WallClock, logger: Logger
+        limits: Limits, clock: WallClock, logger: Logger, budgets: BudgetBook = BudgetBook(),
+        tokenGuard: TokenGuard? = nil
     ) {
         self.init(
             store: store, catalog: catalog, tenants: tenants, limits: limits, clock: clock,
-            monotonic: { ContinuousClock.now }, retries: RetryPolicy(limits: limits), logger: logger)
+            monotonic: { ContinuousClock.now }, retries: RetryPolicy(limits: limits), logger: logger,
+            budgets: budgets, tokenGuard: tokenGuard)
     }
 
     init(
         store: any DeliveryStore, catalog: any VendorCatalog, tenants: @escaping @Sendable (TenantKey) -> Tenant?,
         limits: Limits, clock: WallClock, monotonic: @escaping @Sendable () -> ContinuousClock.Instant,
-        retries: RetryPolicy, logger: Logger
+        retries: RetryPolicy, logger: Logger, budgets: BudgetBook = BudgetBook(), tokenGuard: TokenGuard? = nil
     ) {
+        self.budgets = budgets
+        self.tokenGuard = tokenGuard
         self.store = store
         self.catalog = catalog
         self.tenants = tenants

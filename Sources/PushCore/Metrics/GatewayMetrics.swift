@@ -1,0 +1,132 @@
+import Synchronization
+
+/// What the vendor push has done since the start, and how its credentials are.
+public struct PushFigures: Sendable {
+    /// Answers by vendor and by what they meant.
+    public var outcomes: [Vendor: [String: Int]] = [:]
+    /// Credentials by vendor and state.
+    public var credentials: [Vendor: [String: Int]] = [:]
+
+    public init() {}
+
+    /// What a queue counts, and how its credentials are now.
+    public init(_ queue: PushQueue) {
+        for (vendor, answers) in queue.counters().answers {
+            outcomes[vendor] = Dictionary(uniqueKeysWithValues: answers.map { ($0.key.rawValue, Int($0.value)) })
+        }
+        for status in queue.credentials() {
+            credentials[status.vendor, default: [:]][status.state.rawValue, default: 0] += 1
+        }
+    }
+}
+
+/// The gateway in figures, for a monitoring system. Nothing in it names a tenant, a person or a device: anybody who
+/// reaches the port may read it.
+public final class GatewayMetrics: Sendable {
+    private struct Stored {
+        let readAt: ContinuousClock.Instant
+        let statistics: StoreStatistics
+        let waiting: [Vendor: Int64]
+    }
+
+    private let store: any StatisticsStore
+    private let presence: PresenceBook
+    private let pushes: @Sendable () -> PushFigures
+    private let stops: @Sendable () -> Int
+    private let now: @Sendable () -> ContinuousClock.Instant
+    private let stored = Mutex<Stored?>(nil)
+    /// The reading that others wait for: many who ask at once cost one.
+    private let reading = Mutex<Task<Stored, any Error>?>(nil)
+
+    private static let storedFor: Duration = .seconds(5)
+
+    /// - Parameters:
+    ///   - pushes: what the push queue counts.
+    ///   - stops: credentials that were stopped because too many of their tokens died.
+    public init(
+        store: any StatisticsStore, presence: PresenceBook, pushes: @escaping @Sendable () -> PushFigures,
+        stops: @escaping @Sendable () -> Int, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+    ) {
+        self.store = store
+        self.presence = presence
+        self.pushes = pushes
+        self.stops = stops
+        self.now = now
+    }
+
+    /// Everything, in a fixed order. What only the store knows may be some seconds old.
+    public func read() async throws -> [MetricFamily] {
+        let stored = try await figures()
+        let found = stored.statistics
+        let pushes = pushes()
+        return [
+            MetricFamily("pushgate_tenants", .gauge, "Tenants.", value: found.tenants),
+            MetricFamily("pushgate_accounts", .gauge, "Accounts.", value: found.accounts),
+            MetricFamily(
+                "pushgate_devices", .gauge, "Devices by status.",
+                [
+                    .init([.init("status", "active")], found.devices.active),
+                    .init([.init("status", "deregistered")], found.devices.deregistered),
+                    .init([.init("status", "moved")], found.devices.moved),
+                ]),
+            MetricFamily(
+                "pushgate_devices_connected", .gauge, "Devices connected to the broker.",
+                value: presence.connectedCount),
+            MetricFamily("pushgate_messages", .gauge, "Archived originals, events among them.", value: found.messages),
+            MetricFamily(
+                "pushgate_archive_head", .gauge, "Position of the newest entry of the archive.", value: found.entries),
+            MetricFamily(
+                "pushgate_store_waiting_commands", .gauge, "Commands that wait for the archive's writer.",
+                value: found.writer.waiting),
+            MetricFamily(
+                "pushgate_store_transactions_total", .counter, "Transactions of the archive since the start.",
+                value: found.writer.transactions),
+            MetricFamily(
+                "pushgate_store_commands_total", .counter, "Commands of the archive since the start.",
+                value: found.writer.commands),
+            MetricFamily(
+                "pushgate_store_failures_total", .counter, "Transactions that could not be committed.",
+                value: found.writer.failures),
+            MetricFamily(
+                "pushgate_pushes_waiting", .gauge, "Vendor pushes that wait, by vendor.",
+                stored.waiting.sorted { $0.key.rawValue < $1.key.rawValue }
+                    .map { .init([.init("vendor", $0.key.rawValue)], $0.value) }),
+            MetricFamily(
+                "pushgate_pushes_total", .counter, "What came of pushes handed to vendors since the start.",
+                Self.samples(pushes.outcomes, label: "outcome")),
+            MetricFamily(
+                "pushgate_push_credentials", .gauge, "Vendor credentials by state.",
+                Self.samples(pushes.credentials, label: "state")),
+            MetricFamily(
+                "pushgate_push_brakes_total", .counter,
+                "Credentials that were stopped because too many of their tokens died.", value: stops()),
+        ]
+    }
+
+    private static func samples(_ counts: [Vendor: [String: Int]], label: String) -> [MetricFamily.Sample] {
+        counts.sorted { $0.key.rawValue < $1.key.rawValue }.flatMap { vendor, counts in
+            counts.sorted { $0.key < $1.key }.map { name, count in
+                .init([.init("vendor", vendor.rawValue), .init(label, name)], Int64(count))
+            }
+        }
+    }
+
+    private func figures() async throws -> Stored {
+        let now = now()
+        if let known = stored.withLock({ $0 }), now - known.readAt < Self.storedFor { return known }
+        let task = reading.withLock { reading in
+            if let reading { return reading }
+            let task = Task { [store] in
+                Stored(
+                    readAt: now, statistics: try await store.statistics(), waiting: try await store.waitingPushes())
+            }
+            reading = task
+            return task
+        }
+        let result = await task.result
+        reading.withLock { if $0 == task { $0 = nil } }
+        let found = try result.get()
+        stored.withLock { $0 = found }
+        return found
+    }
+}
