@@ -8,6 +8,7 @@ final class XiaomiSender: VendorSender {
     let concurrentMax = 32
     let batchForm = BatchForm.sameContent(max: XiaomiRequest.tokensMax)
     var canSendSilently: Bool { settings.passesThrough }
+    var budget: PushBudget { settings.common.budget }
 
     private let settings: XiaomiSettings
     private let clock: WallClock

@@ -86,7 +86,7 @@ import Testing
     }
 
     @Test func `while the brake is on, a doubtful death is none`() {
-        guard case .tokenDead(let token, _, 5) = meaning(.dead(reply, since: 5), isBraked: true).change else {
+        guard case .tokenDead(let token, _, 5, _) = meaning(.dead(reply, since: 5), isBraked: true).change else {
             Issue.record("a sure death counts")
             return
         }

@@ -44,7 +44,7 @@ import Testing
         let queue = try await queue(store, sender)
         try await settle(queue, store)
         #expect(sender.requests.withLock { $0.map(\.count) } == [5])
-        guard case .tokenDead(let token, _, nil)? = store.changes(of: 2).first, token.token == "token-2",
+        guard case .tokenDead(let token, _, nil, _)? = store.changes(of: 2).first, token.token == "token-2",
             case .retry(let at, _, _)? = store.changes(of: 5).first
         else {
             Issue.record("\(store.changes(of: 2)) \(store.changes(of: 5))")
