@@ -8,6 +8,7 @@ final class HONORSender: VendorSender {
     let concurrentMax = 32
     var budget: PushBudget { settings.common.budget }
     let canSendSilently = true
+    var budget: PushBudget { settings.common.budget }
     let batchForm = BatchForm.sameContent(max: HONORRequest.tokensMax)
 
     private let settings: HONORSettings

@@ -8,6 +8,7 @@ final class HuaweiSender: VendorSender {
     let concurrentMax = 32
     var budget: PushBudget { settings.common.budget }
     let canSendSilently = true
+    var budget: PushBudget { settings.common.budget }
     let batchForm = BatchForm.sameContent(max: HuaweiRequest.tokensMax)
 
     private let settings: HuaweiSettings

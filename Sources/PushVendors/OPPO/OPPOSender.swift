@@ -10,6 +10,7 @@ final class OPPOSender: VendorSender {
     let concurrentMax = 32
     var budget: PushBudget { settings.common.budget }
     let canSendSilently = false
+    var budget: PushBudget { settings.common.budget }
     let batchForm = BatchForm.anyContent(max: OPPORequest.messagesMax)
 
     /// So many refusals of category or level in a row, and nothing sent in between, are a fault of the settings.

@@ -9,6 +9,7 @@ final class XiaomiSender: VendorSender {
     let batchForm = BatchForm.sameContent(max: XiaomiRequest.tokensMax)
     var budget: PushBudget { settings.common.budget }
     var canSendSilently: Bool { settings.passesThrough }
+    var budget: PushBudget { settings.common.budget }
 
     private let settings: XiaomiSettings
     private let clock: WallClock
