@@ -6,7 +6,6 @@ import PushCore
 final class HONORSender: VendorSender {
     let vendor = Vendor.honor
     let concurrentMax = 32
-    var budget: PushBudget { settings.common.budget }
     let canSendSilently = true
     var budget: PushBudget { settings.common.budget }
     let batchForm = BatchForm.sameContent(max: HONORRequest.tokensMax)

@@ -8,7 +8,6 @@ import Synchronization
 final class OPPOSender: VendorSender {
     let vendor = Vendor.oppo
     let concurrentMax = 32
-    var budget: PushBudget { settings.common.budget }
     let canSendSilently = false
     var budget: PushBudget { settings.common.budget }
     let batchForm = BatchForm.anyContent(max: OPPORequest.messagesMax)

@@ -7,7 +7,6 @@ final class XiaomiSender: VendorSender {
     let vendor = Vendor.xiaomi
     let concurrentMax = 32
     let batchForm = BatchForm.sameContent(max: XiaomiRequest.tokensMax)
-    var budget: PushBudget { settings.common.budget }
     var canSendSilently: Bool { settings.passesThrough }
     var budget: PushBudget { settings.common.budget }
 

@@ -97,7 +97,7 @@ import Testing
             while !isTaken(), ContinuousClock.now < deadline { await Task.yield() }
             hanging.cancel()
             await #expect(throws: (any Error).self) { try await hanging.value }
-            #expect(isTaken())
+            #expect(isTaken(), "\(client.simulator.counters(vendor))")
         }
     }
 
