@@ -60,7 +60,7 @@ struct FallbackWorkload {
             "http://127.0.0.1:\(gateway.httpPort)", authorization: .app(id: app.id, secret: app.secret))
         let crowd = Crowd(api: api, app: app, progress: progress)
         var rows: [Row] = []
-        for vendor in [SimulatedVendor.fcm, .apns] {
+        for vendor in [SimulatedVendor.fcm, .apns, .huawei] {
             let people = try await crowd.register(vendor, count: Self.members)
             try await api.setSimulated(vendor, simulator)
             rows.append(try await drain(vendor, people, api, killed: false, jobs: jobs))
