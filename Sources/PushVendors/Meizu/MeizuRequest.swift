@@ -92,7 +92,7 @@ struct MeizuRequest: Sendable, Equatable {
         writer.object("extra") { extra in
             extra.member("callback", receiptURL)
             if push.messageID.utf8.count <= callbackParameterMax { extra.member("callback.param", push.messageID) }
-            extra.member("callback.type", "3")  // delivered and clicked
+            extra.member("callback.type", 3)  // delivered and clicked
         }
     }
 }

@@ -36,7 +36,7 @@ import Testing
         #expect(made?["advanceInfo"]?.object?["notificationType"]?.text == #"{"vibrate":0,"lights":0,"sound":0}"#)
         #expect(
             made?["extra"]?.text
-                == #"{"callback":"https://gate.example.com/r","callback.param":"m-1","callback.type":"3"}"#)
+                == #"{"callback":"https://gate.example.com/r","callback.param":"m-1","callback.type":3}"#)
         #expect(message(receiptURL: String(repeating: "u", count: 129))?["extra"] == nil)
     }
 
