@@ -103,6 +103,12 @@ import Testing
             #expect(try await refused(task, tokens + ["x"], "l4") == 10206)
             #expect(try await refused(task, ["a", "a"], "l5") == 10206)
             #expect(try await refused(task, ["a", "b"], "l1") == 10205)
+            // The same list of the same message is a repeat, though the message was saved again.
+            let again = try await client.postVivo(
+                "saveListPayload", client.vivoMessage(["regId": nil]), token: token)
+            let other = try #require(again.json["taskId"] as? String)
+            #expect(other != task)
+            #expect(try await refused(other, tokens, "l1") == 0)
             #expect(
                 try await Self.result(
                     client.postVivo("saveListPayload", client.vivoMessage(["requestId": "r2"]), token: token)) == 10200)

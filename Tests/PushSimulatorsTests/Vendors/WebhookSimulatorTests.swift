@@ -36,6 +36,16 @@ import Testing
         }
     }
 
+    @Test func `a probe is taken and shows nothing, if its signature is right`() async throws {
+        try await Client.run { client async throws in
+            let body = #"{"type":"push.check","timestamp":"2026-01-02T03:04:05.678Z","data":{}}"#
+            #expect(try await client.sendWebhook(body).status == 200)
+            let secret = "whsec_" + Data(repeating: 7, count: 32).base64EncodedString()
+            #expect(try await client.sendWebhook(body, secret: secret).status == 401)
+            #expect(client.simulator.pushes().isEmpty)
+        }
+    }
+
     static let replacements = [
         (#""type":"push.message""#, #""type":"message.sent""#), (#""messageId":"m1","#, ""), (#""token":"t1","#, ""),
         (#""account":"acct_1","#, ""), (#""userId":"u1","#, ""), (#""deviceId":"dev_1","#, ""),

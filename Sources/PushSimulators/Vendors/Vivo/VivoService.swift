@@ -140,10 +140,12 @@ final class VivoService: VendorService {
         }
         let tokens = values.compactMap(\.string)
         guard tokens.count == values.count else { throw CodedRefusal(VivoResult.recipients, "a regId is no text") }
-        guard Set(tokens).count == tokens.count else {
+        let recipients = Set(tokens)
+        guard recipients.count == tokens.count else {
             throw CodedRefusal(VivoResult.recipients, "a regId is there twice")
         }
-        try useRequestId(requestId, for: "\(task) \(tokens.count) \(tokens[0])")
+        // A message that is saved again has a new task, so the task does not tell a repeat.
+        try useRequestId(requestId, for: "\(saved.message.notifyId ?? 0) list \(recipients.hashValue)")
         let befallen = faults.batch(.vivo, tokens: tokens)
         var invalid: [JSONValue] = []
         var pushes: [RecordedPush] = []

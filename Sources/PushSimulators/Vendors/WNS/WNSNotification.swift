@@ -63,7 +63,8 @@ struct WNSNotification {
             throw WNSRefusal(400, "the badge has no value")
         }
         title = texts.first
-        body = texts.dropFirst().first
+        // A line between the two is the subtitle.
+        body = texts.dropFirst().last
         messageId = tree.attributes["launch"].flatMap { try? JSONParser.parse($0) }?["messageId"]?.string
     }
 

@@ -42,6 +42,8 @@ final class WebhookService: VendorService {
         do {
             guard request.method == "POST" else { throw Refused(405, "not POST") }
             let id = try verifySignature(request)
+            // A probe asks for nothing; whose signature is right is told that somebody is there.
+            if Self.isProbe(request) { return .json(200, "{}") }
             let data = try read(request)
             let token = data["token"]?.string ?? ""
             if faults.deadToken(.webhook, token: token) != nil {
@@ -87,6 +89,10 @@ final class WebhookService: VendorService {
         }
         guard isValid else { throw Refused(401, "no signature in webhook-signature is right") }
         return id
+    }
+
+    private static func isProbe(_ request: SimulatorRequest) -> Bool {
+        (try? JSONParser.parse(request.body))?["type"]?.string == "push.check"
     }
 
     /// - Returns: the event's `data`.
