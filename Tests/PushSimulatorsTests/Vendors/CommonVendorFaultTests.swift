@@ -7,7 +7,7 @@ import Testing
     typealias Client = SimulatorClient
     static let vendors: [SimulatedVendor] = [.oppo, .vivo, .webpush, .wns]
 
-    /// Sends one good push to each kind of vendor, again and again.
+    /// Sends one good push to each kind of vendor, again and again, each over a connection of its own.
     struct Sender: Sendable {
         let client: Client
         let vendor: SimulatedVendor
@@ -30,19 +30,23 @@ import Testing
         }
 
         func send(_ id: String) async throws -> Client.Reply {
-            switch vendor {
-            case .oppo: try await client.sendOPPO(Client.oppoMessage(id: id), token: token)
-            case .vivo: try await client.postVivo("send", client.vivoMessage(["requestId": id]), token: token)
-            case .wns: try await client.sendWNS(channel, token: token)
-            default: try await client.sendWebPush(subscription, key: key)
+            try await client.apart { client in
+                switch vendor {
+                case .oppo: try await client.sendOPPO(Client.oppoMessage(id: id), token: token)
+                case .vivo: try await client.postVivo("send", client.vivoMessage(["requestId": id]), token: token)
+                case .wns: try await client.sendWNS(channel, token: token)
+                default: try await client.sendWebPush(subscription, key: key)
+                }
             }
         }
 
         func login() async throws -> Client.Reply {
-            switch vendor {
-            case .oppo: try await client.loginOPPO()
-            case .vivo: try await client.loginVivo()
-            default: try await client.loginWNS()
+            try await client.apart { client in
+                switch vendor {
+                case .oppo: try await client.loginOPPO()
+                case .vivo: try await client.loginVivo()
+                default: try await client.loginWNS()
+                }
             }
         }
     }

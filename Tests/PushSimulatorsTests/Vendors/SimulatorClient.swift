@@ -35,12 +35,7 @@ struct SimulatorClient: Sendable {
         var configuration = VendorSimulator.Configuration()
         configure(&configuration)
         let simulator = try await VendorSimulator.start(configuration: configuration)
-        var settings = HTTPClient.Configuration()
-        settings.tlsConfiguration = .makeClientConfiguration()
-        settings.tlsConfiguration?.trustRoots = .file(simulator.caFile)
-        settings.httpVersion = http1Only ? .http1Only : .automatic
-        settings.timeout = .init(connect: .seconds(5), read: .seconds(5))
-        let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+        let http = httpClient(trusting: simulator, http1Only: http1Only)
         do {
             let result = try await body(SimulatorClient(simulator: simulator, http: http))
             try await http.shutdown()
@@ -49,6 +44,29 @@ struct SimulatorClient: Sendable {
         } catch {
             try? await http.shutdown()
             try? await simulator.shutdown()
+            throw error
+        }
+    }
+
+    private static func httpClient(trusting simulator: VendorSimulator, http1Only: Bool = false) -> HTTPClient {
+        var settings = HTTPClient.Configuration()
+        settings.tlsConfiguration = .makeClientConfiguration()
+        settings.tlsConfiguration?.trustRoots = .file(simulator.caFile)
+        settings.httpVersion = http1Only ? .http1Only : .automatic
+        settings.timeout = .init(connect: .seconds(5), read: .seconds(5))
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+    }
+
+    /// The same simulator over a connection of its own. Where the last connection was broken on purpose, a client may
+    /// take it once more before it has noticed, and then the request never arrives.
+    func apart<Result>(_ body: (SimulatorClient) async throws -> Result) async throws -> Result {
+        let http = Self.httpClient(trusting: simulator)
+        do {
+            let result = try await body(SimulatorClient(simulator: simulator, http: http))
+            try await http.shutdown()
+            return result
+        } catch {
+            try? await http.shutdown()
             throw error
         }
     }
