@@ -71,9 +71,11 @@ public struct CredentialChecks: Sendable {
     private static let textBytesMax = 4096
 
     private func push(to token: PushToken, title: String, body: String, tenant: Tenant) -> VendorPush {
+        // A receiver may want to see names here. These are nobody's: a user's id has no slash.
         VendorPush(
-            messageID: ids.message(at: clock.now), tenantNo: tenant.tenantNo, account: "", userID: "", deviceID: "",
-            token: token, title: title, body: body, timeToLiveSeconds: 600)
+            messageID: ids.message(at: clock.now), tenantNo: tenant.tenantNo, account: "acct_test",
+            userID: "pushgate/test", deviceID: "dev_test", token: token, title: title, body: body,
+            timeToLiveSeconds: 600)
     }
 
     // MARK: All credentials

@@ -18,6 +18,8 @@ struct PushPreparation: Sendable {
 
     let vendor: Vendor
     let canSendSilently: Bool
+    /// ``VendorSender/repeatReplaces(_:)``.
+    let replacesShown: @Sendable (VendorPush) -> Bool
     let limits: Limits
     let now: Milliseconds
 
@@ -48,9 +50,14 @@ struct PushPreparation: Sendable {
         if let reason = FallbackRule.reasonAgainstReplacing(subject, now: now) { return .change(.skipped(reason)) }
         let isLive = subject.message.state == .live
         let expiry = min(job.expiresAt, isLive ? subject.message.expiresAt ?? .max : .max)
-        return ready(job, subject, expiry: expiry) { token in
+        let verdict = ready(job, subject, expiry: expiry) { token in
             PushContent.replacement(subject, token: token, expiresAt: expiry, limits: limits, now: now)
         }
+        // Beside the one that is shown it would be a second notification of the same message.
+        if case .push(let prepared) = verdict, !replacesShown(prepared.push) {
+            return .change(.skipped(isLive ? .superseded : .revoked))
+        }
+        return verdict
     }
 
     private func ready(

@@ -62,8 +62,10 @@ extension PushQueue {
             recorder.record(page.jobs.map { .init($0, .released(at: later)) })
             return
         }
+        let sender = pump.sender
         let preparation = PushPreparation(
-            vendor: pump.sender.vendor, canSendSilently: pump.sender.canSendSilently, limits: limits, now: clock.now)
+            vendor: sender.vendor, canSendSilently: sender.canSendSilently,
+            replacesShown: { sender.repeatReplaces($0) }, limits: limits, now: clock.now)
         let gate = book.with(pump.lane) { $0.settings }.map {
             BudgetGate(book: budgets, settings: $0, budget: pump.sender.budget, now: preparation.now)
         }
