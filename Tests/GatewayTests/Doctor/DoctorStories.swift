@@ -6,38 +6,14 @@ import Testing
 extension GatewayStories {
     /// `pushgate doctor` beside a gateway that runs, and one that does not.
     @Suite struct DoctorStories {
-        private func doctor(_ gateway: GatewayProcess, _ more: [String] = []) async throws -> (
-            ending: ChildProcess.Ending, checks: [String: JSONValue], output: String
-        ) {
-            let command =
-                [
-                    try GatewayProcess.executable(), "doctor", "--data-dir", gateway.dataDirectory,
-                    "--http", "127.0.0.1:\(gateway.httpPort)", "--mqtt", "127.0.0.1:\(gateway.mqttPort)",
-                ] + more
-            let run = try await ChildProcess.run(command + ["--json"], within: .seconds(60))
-            let answer = try JSONValue(parsing: Array(run.output.utf8))
-            var checks: [String: JSONValue] = [:]
-            for check in answer["checks"]?.array ?? [] {
-                // The worst of several lines of one check.
-                let name = check["check"]?.string ?? ""
-                if checks[name]?["state"]?.string != "wrong" { checks[name] = check }
-            }
-            #expect(answer["ok"]?.bool == (run.ending == .exited(0)), "\(run.output)\n\(run.errors)")
-            return (run.ending, checks, run.output)
-        }
-
-        private func state(_ checks: [String: JSONValue], _ name: String) -> String? {
-            checks[name]?["state"]?.string
-        }
-
         @Test func `a gateway that never ran is in order`() async throws {
             let gateway = try GatewayProcess()
-            let (ending, checks, output) = try await doctor(gateway)
-            #expect(ending == .exited(0), "\(output)")
+            let found = try await DoctorRun(gateway)
+            #expect(found.ending == .exited(0), "\(found.output)")
             for name in ["gateway", "store", "broker", "plugin", "port http", "port mqtt", "clock", "rights"] {
-                #expect(state(checks, name) == "ok", "\(name): \(output)")
+                #expect(found.state(name) == "ok", "\(name): \(found.output)")
             }
-            #expect(state(checks, "credentials") == "skipped")
+            #expect(found.state("credentials") == "skipped")
             // It looks and changes nothing.
             #expect(!FileManager.default.fileExists(atPath: gateway.dataDirectory))
             await gateway.end()
@@ -45,22 +21,22 @@ extension GatewayStories {
 
         @Test func `a running gateway checks its credentials, and a refused one is named`() async throws {
             try await withVendors { story, simulator in
-                let good = try await doctor(story.gateway)
+                let good = try await DoctorRun(story.gateway)
                 #expect(good.ending == .exited(0), "\(good.output)")
                 for name in [
                     "gateway", "store", "schema", "broker", "port http", "port mqtt", "rights", "credential acme apns",
                     "credential acme fcm", "credential acme webhook",
-                ] { #expect(state(good.checks, name) == "ok", "\(name): \(good.output)") }
+                ] { #expect(good.state(name) == "ok", "\(name): \(good.output)") }
                 #expect(simulator.pushes { $0.isShown }.isEmpty)
 
                 try simulator.inject(.code("InvalidProviderToken"), into: .apns)
-                let bad = try await doctor(story.gateway)
+                let bad = try await DoctorRun(story.gateway)
                 #expect(bad.ending == .exited(1))
                 let check = bad.checks["credential acme apns"]
                 #expect(check?["state"]?.string == "wrong", "\(bad.output)")
                 #expect(check?["text"]?.string?.contains("InvalidProviderToken") == true)
                 #expect(check?["remedy"]?.string?.contains("keyId") == true)
-                #expect(state(bad.checks, "credential acme fcm") == "ok")
+                #expect(bad.state("credential acme fcm") == "ok")
                 simulator.clearFaults(.apns)
             }
         }
@@ -69,13 +45,13 @@ extension GatewayStories {
             let gateway = try GatewayProcess()
             try await gateway.start()
             #expect(try await gateway.terminate() == .exited(0))
-            let good = try await doctor(gateway)
+            let good = try await DoctorRun(gateway)
             #expect(good.ending == .exited(0), "\(good.output)")
-            #expect(state(good.checks, "schema") == "ok" && state(good.checks, "rights") == "ok")
+            #expect(good.state("schema") == "ok" && good.state("rights") == "ok")
 
             let key = gateway.dataDirectory + "/private/master.key"
             chmod(key, 0o644)
-            let open = try await doctor(gateway)
+            let open = try await DoctorRun(gateway)
             #expect(open.ending == .exited(1))
             #expect(open.checks["rights"]?["remedy"]?.string == "chmod 600 \(key)", "\(open.output)")
             chmod(key, 0o600)
@@ -83,8 +59,8 @@ extension GatewayStories {
             let database = gateway.dataDirectory + "/private/pushgate.db"
             try Data(String(repeating: "damaged ", count: 4096).utf8).write(to: URL(fileURLWithPath: database))
             chmod(database, 0o600)
-            let damaged = try await doctor(gateway)
-            #expect(damaged.ending == .exited(1) && state(damaged.checks, "store") == "wrong", "\(damaged.output)")
+            let damaged = try await DoctorRun(gateway)
+            #expect(damaged.ending == .exited(1) && damaged.state("store") == "wrong", "\(damaged.output)")
             await gateway.end()
         }
     }

@@ -12,6 +12,8 @@ final class GatewayProcess: Sendable {
         /// After a start devices count as connected for this long after the broker's snapshot.
         var presenceDoubtSeconds = 0.2
         var hasWebSocket = false
+        /// Tells vendors where to report to.
+        var hasPublicURL = false
         var certificates: TestCertificates?
     }
 
@@ -63,6 +65,7 @@ final class GatewayProcess: Sendable {
             if let certificates = options.certificates {
                 command += ["--tls-cert", certificates.certificateFile, "--tls-key", certificates.keyFile]
             }
+            if options.hasPublicURL { command += ["--public-url", baseURL] }
             return command + options.arguments
         }
     }

@@ -62,10 +62,19 @@ final class Story: Sendable {
 
     /// The simulator's credentials become the tenant's.
     func usePush(_ vendors: [SimulatedVendor], of simulator: VendorSimulator) async throws {
-        for vendor in vendors {
-            let settings = try JSONValue(parsing: Array(simulator.credentials.settings(for: vendor).utf8))
-            try await app.setPush(vendor: vendor.rawValue, settings)
-        }
+        for vendor in vendors { try await app.setPush(vendor: vendor.rawValue, simulator.settings(vendor)) }
+    }
+
+    /// Presence is certain when it returns: from now on who is not connected is away.
+    func knowsWhoIsAway(_ simulator: VendorSimulator) async throws {
+        _ = try await register("probe", tokens: [simulator.token(.webhook, "probe")])
+        try await app.send(OutgoingMessage(id: "probe", to: "user:probe", text: "probe"))
+        _ = try await simulator.waitForPush(within: .seconds(10)) { $0.messageId == "probe" }
+    }
+
+    /// The stages that say what became of the push, in their order.
+    static func pushStages(_ trace: JSONValue) -> [JSONValue] {
+        (trace["stages"]?.array ?? []).filter { $0["stage"]?.string?.hasPrefix("push_") == true }
     }
 
     /// The trace of a message for one user's device, once `condition` holds for it.
@@ -85,6 +94,27 @@ final class Story: Sendable {
             }
         } catch let missed as DeadlineMissed {
             throw DeadlineMissed(what: "\(missed.what), last seen: \(last.withLock { $0 })")
+        }
+    }
+
+    /// The traces of a message by user, once `condition` holds for each of these users' devices. One request at a time
+    /// for all of them.
+    @discardableResult
+    func traces(
+        _ id: String, users: some Sequence<String>, within limit: Duration = .seconds(20),
+        until condition: @Sendable (JSONValue) -> Bool
+    ) async throws -> [String: JSONValue] {
+        let last = Mutex<[String]>([])
+        do {
+            return try await eventually("the traces of \(id)", within: limit) {
+                let all = try await app.message(id)["trace"]?.array ?? []
+                let traces = Dictionary(all.map { ($0["userId"]?.string ?? "", $0) }) { first, _ in first }
+                let missing = users.filter { traces[$0].map(condition) != true }
+                last.withLock { $0 = missing.map { "\($0): \(traces[$0]?.description ?? "none")" } }
+                return missing.isEmpty ? traces : nil
+            }
+        } catch let missed as DeadlineMissed {
+            throw DeadlineMissed(what: "\(missed.what), last missing: \(last.withLock { $0.prefix(5) })")
         }
     }
 
@@ -139,8 +169,11 @@ func withStory(_ options: GatewayProcess.Options = .init(), _ body: (Story) asyn
 }
 
 /// The same with a vendor simulator that the gateway trusts.
+///
+/// - Parameter vendors: whose credentials the tenant has.
 func withVendors(
-    _ options: GatewayProcess.Options = .init(), _ body: (Story, VendorSimulator) async throws -> Void
+    _ options: GatewayProcess.Options = .init(), _ vendors: [SimulatedVendor] = [.fcm, .apns, .webhook],
+    _ body: (Story, VendorSimulator) async throws -> Void
 ) async throws {
     var configuration = VendorSimulator.Configuration()
     configuration.providerTokenUpdateSeconds = 0
@@ -149,8 +182,12 @@ func withVendors(
     options.arguments += ["--ca-file", simulator.caFile]
     do {
         try await withStory(options) { story in
-            try await story.usePush([.fcm, .apns, .webhook], of: simulator)
-            try await body(story, simulator)
+            try await story.usePush(vendors, of: simulator)
+            do {
+                try await body(story, simulator)
+            } catch {
+                throw VendorStoryFailure(error: error, refusals: simulator.refusals)
+            }
             // Faults apart, the gateway speaks as the vendors want it.
             #expect(simulator.refusals.map(\.reason) == [])
         }
@@ -159,6 +196,16 @@ func withVendors(
         throw error
     }
     try await simulator.shutdown()
+}
+
+/// A story that ended early, with what the vendors did not like by then.
+struct VendorStoryFailure: Error, CustomStringConvertible {
+    let error: any Error
+    let refusals: [RefusedRequest]
+
+    var description: String {
+        "\(error)\nrefused by vendors: \(refusals.map { "\($0.vendor) \($0.status): \($0.reason)" })"
+    }
 }
 
 /// The refusal that `body` has to end with. A refusal for pace is not it: bad credentials are limited per address.
