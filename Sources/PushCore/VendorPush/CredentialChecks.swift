@@ -78,6 +78,11 @@ public struct CredentialChecks: Sendable {
             timeToLiveSeconds: 600)
     }
 
+    private func remedy(for found: CredentialAnswer, vendor: Vendor) -> String? {
+        found.code.flatMap { Remedies.sentence(for: vendor, code: $0) }
+            ?? (found.outcome == "auth" ? Remedies.credential : nil)
+    }
+
     // MARK: All credentials
 
     /// `POST /v1/admin/push/check`: every stored credential, with a call that delivers nothing.
@@ -120,8 +125,7 @@ public struct CredentialChecks: Sendable {
                         writer.member("state", ifPresent: states[settings.lane]?.rawValue)
                         writer.member(
                             "remedy",
-                            ifPresent: found.isGood
-                                ? nil : found.code.flatMap { Remedies.sentence(for: settings.vendor, code: $0) })
+                            ifPresent: found.isGood ? nil : remedy(for: found, vendor: settings.vendor))
                     }
                 }
             }

@@ -85,7 +85,8 @@ public enum Remedies {
 
     private static let dead =
         "The app was removed or its data cleared; the token is replaced when the app registers again."
-    private static let credential =
+    /// Of a credential that was refused with a code that is in no table.
+    static let credential =
         "The vendor refused the credential: check it in the vendor's console and PUT it again."
     private static let payload = "The vendor cannot take this payload: shorten it, or look at push.vendor and data."
     private static let pace = "Too many pushes for the vendor's limit: it is tried again by itself, more slowly."
@@ -147,7 +148,7 @@ public enum Remedies {
                 ["80100000", "80300007"],
                 "The tokens are dead or of another app: check clientId and projectId, or appId."
             ),
-            (["80200001", "80200003", "80600003", "80200005"], credential),
+            (["80200001", "80200003", "80600003", "80200005", "1101"], credential),
             (["80300002", "80100018"], permission),
             (["80300011"], "The app has no right to high priority: apply for it, or send with priority normal."),
             (["80300013"], "The receipt address is not valid: enter receiptUrl in AppGallery Connect."),
@@ -220,6 +221,13 @@ public enum Remedies {
         (["private_address"], "The address is private: the operator can allow such (--allow-private-endpoints)."),
         (["signing_failed"], "The stored key cannot sign: PUT the settings again."),
         (["no_access_token", "login_answer"], "The vendor's login gave no access token: check the credential."),
+        // What token endpoints answer (RFC 6749, section 5.2).
+        (
+            [
+                "invalid_client", "invalid_grant", "invalid_request", "invalid_scope", "unauthorized_client",
+                "unsupported_grant_type",
+            ], credential
+        ),
         (["login_slow"], pace),
         (["settings_not_usable"], "The stored settings are not accepted any more: PUT them again."),
     ])
