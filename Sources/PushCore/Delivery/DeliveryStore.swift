@@ -96,10 +96,13 @@ public struct PushJob: Sendable {
 public struct JobClaim: Sendable {
     public let lane: Int64
     public let limits: [MessageClass: Int]
+    /// Of all classes together; transactional jobs come first.
+    public let total: Int
 
-    public init(lane: Int64, limits: [MessageClass: Int]) {
+    public init(lane: Int64, limits: [MessageClass: Int], total: Int = .max) {
         self.lane = lane
         self.limits = limits
+        self.total = total
     }
 }
 

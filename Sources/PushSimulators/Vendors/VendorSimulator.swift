@@ -92,7 +92,7 @@ public final class VendorSimulator: Sendable {
         let clock = configuration.clock
         let certificates = try ServerCertificates(now: Date())
         let keys = try CredentialKeys(project: configuration.fcmProject)
-        let record = PushRecord(limit: configuration.keptPushes)
+        let record = PushRecord(limit: configuration.keptPushes, requests: configuration.keptRequests)
         let faults = FaultBoard()
         let verifier = ProviderTokenVerifier(updateSeconds: configuration.providerTokenUpdateSeconds)
         try verifier.register(
@@ -243,12 +243,17 @@ public final class VendorSimulator: Sendable {
     /// The latest requests that were refused because they were wrong, at most 200.
     public var refusals: [RefusedRequest] { record.refusals }
 
+    /// The requests that are still kept, oldest first.
+    public func requests(where matches: (RecordedRequest) -> Bool = { _ in true }) -> [RecordedRequest] {
+        record.requests.filter(matches)
+    }
+
     public func counters(_ vendor: SimulatedVendor) -> VendorCounters { record.counters[vendor] ?? VendorCounters() }
 
     /// Records pushes that arrive at their devices only now.
     func deliver(_ pushes: [RecordedPush]) { record.accept(pushes) }
 
-    /// Forgets pushes, refusals and counters. Faults and credentials stay.
+    /// Forgets pushes, requests, refusals and counters. Faults and credentials stay.
     public func clearRecord() { record.clear() }
 
     // MARK: What goes wrong

@@ -42,6 +42,8 @@ extension VendorSimulator {
 
         /// How many pushes are kept; older ones are forgotten.
         public var keptPushes = 100_000
+        /// Of how many requests the time is kept; older ones are forgotten.
+        public var keptRequests = 0
         /// Milliseconds since 1970.
         public var clock: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970 * 1000) }
 

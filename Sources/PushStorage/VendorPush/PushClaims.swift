@@ -11,9 +11,12 @@ struct PushClaims {
     func claim(_ claims: [JobClaim], besides held: Set<Int64>, leaseUntil: Milliseconds) throws -> [PushJob] {
         var jobs: [PushJob] = []
         for claim in claims {
+            var left = claim.total
             for messageClass in MessageClass.allCases {
-                guard let limit = claim.limits[messageClass], limit > 0 else { continue }
-                jobs += try take(messageClass, lane: claim.lane, limit: limit, besides: held)
+                guard let limit = claim.limits[messageClass].map({ min($0, left) }), limit > 0 else { continue }
+                let taken = try take(messageClass, lane: claim.lane, limit: limit, besides: held)
+                left -= taken.count
+                jobs += taken
             }
         }
         try lease(jobs, until: leaseUntil)

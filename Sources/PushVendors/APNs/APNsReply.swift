@@ -9,7 +9,14 @@ enum APNsReply {
     static func reason(in body: [UInt8]) -> String? { (try? RawJSON(parsing: body))?.object?["reason"]?.string }
 
     static func answer(to reply: OutboundReply, token: PushToken, now: Milliseconds) -> VendorAnswer {
-        if (200..<300).contains(reply.status) { return .sent(vendorID: reply.headers.first(name: "apns-id")) }
+        if (200..<300).contains(reply.status) {
+            let id = reply.headers.first(name: "apns-id")
+            // Apple's success has an id and no body: this is somebody else's.
+            guard id != nil || reply.body.isEmpty else {
+                return .unknown(VendorReply(code: "\(reply.status)", text: "The answer is not Apple's."))
+            }
+            return .sent(vendorID: id)
+        }
         let body = (try? RawJSON(parsing: reply.body))?.object
         let after = RetryAfter.parse(reply.headers, now: now)
         let reason = body?["reason"]?.string

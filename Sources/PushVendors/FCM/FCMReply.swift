@@ -53,7 +53,11 @@ enum FCMReply {
 
     static func answer(to reply: OutboundReply, token: PushToken, now: Milliseconds) -> VendorAnswer {
         if (200..<300).contains(reply.status) {
-            return .sent(vendorID: (try? RawJSON(parsing: reply.body))?.object?["name"]?.string)
+            // Google names every message that it takes: without a name somebody else has answered.
+            guard let name = (try? RawJSON(parsing: reply.body))?.object?["name"]?.string else {
+                return .unknown(VendorReply(code: "\(reply.status)", text: "The answer names no message."))
+            }
+            return .sent(vendorID: name)
         }
         let failure = Failure(reply.body)
         let after = RetryAfter.parse(reply.headers, now: now)

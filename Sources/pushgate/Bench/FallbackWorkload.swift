@@ -1,5 +1,4 @@
 import Foundation
-import PushCredentials
 import PushGateClient
 import PushSimulators
 
@@ -97,11 +96,11 @@ struct FallbackWorkload {
         let began = Date()
         try await api.setSimulated(vendor, simulator)
         if killed {
-            _ = try await arrived(vendor, count: jobs / 4)
+            _ = try await simulator.arrived(vendor, count: jobs / 4)
             progress("\(name): kill -9 in the middle")
             try await gateway.killAndRestart()
         }
-        _ = try await arrived(vendor, count: count * people.tokens.count)
+        _ = try await simulator.arrived(vendor, count: count * people.tokens.count)
         let used = BenchGateway.cpuSeconds(of: gateway.processID) - (killed ? 0 : cpu)
         let pushes = simulator.pushes { $0.vendor == vendor && $0.isShown }
         let last = pushes.map(\.receivedAt).max() ?? 0
@@ -125,18 +124,6 @@ struct FallbackWorkload {
         throw BenchGateway.Fault(description: "the pushes of \(id) were not queued within ten minutes")
     }
 
-    /// Until so many pushes are there, or nothing has come for fifteen seconds.
-    private func arrived(_ vendor: SimulatedVendor, count: Int) async throws -> Int {
-        var (last, quietSince) = (-1, ContinuousClock.now)
-        while true {
-            let now = simulator.counters(vendor).accepted
-            if now >= count { return now }
-            if now != last { (last, quietSince) = (now, .now) }
-            if ContinuousClock.now - quietSince > .seconds(15) { return now }
-            try await Task.sleep(for: .milliseconds(20))
-        }
-    }
-
     // MARK: Latency
 
     /// One message after the other at a steady 1 000/s, each to one person whose phone is away.
@@ -145,29 +132,9 @@ struct FallbackWorkload {
         let total = seconds * 1000
         progress("sending 1000 messages/s for \(seconds) s to people who are away")
         let cpu = BenchGateway.cpuSeconds(of: gateway.processID)
-        let sent = try await withThrowingTaskGroup(of: [String: Int64].self) { group in
-            let start = ContinuousClock.now
-            for page in 0..<(total / 20) {
-                try await Task.sleep(until: start + .milliseconds(page * 20), clock: .continuous)
-                group.addTask {
-                    let messages = (page * 20..<page * 20 + 20).map { number in
-                        OutgoingMessage(
-                            id: "lat-\(number)", to: "user:" + people.users[number % people.users.count],
-                            text: "Message \(number)")
-                    }
-                    var times: [String: Int64] = [:]
-                    for result in try await api.send(messages) {
-                        guard let id = result["id"]?.string, let time = result["serverTime"]?.integer else { continue }
-                        times[id] = Int64(time)
-                    }
-                    return times
-                }
-            }
-            var all: [String: Int64] = [:]
-            for try await times in group { all.merge(times) { first, _ in first } }
-            return all
-        }
-        _ = try await arrived(.fcm, count: sent.count)
+        let traffic = SteadyTraffic(api: api, people: people, prefix: "lat-", count: 20, interval: .milliseconds(20))
+        let sent = try await traffic.send { $0 < total / 20 }
+        _ = try await simulator.arrived(.fcm, count: sent.count)
         let pushes = simulator.pushes { $0.isShown && $0.messageId?.hasPrefix("lat-") == true }
         let times = pushes.compactMap { push -> Int64? in
             guard let id = push.messageId, let at = sent[id] else { return nil }
@@ -203,59 +170,5 @@ struct FallbackWorkload {
             name: name, rate: rate, latency: latency, delivered: seen.count,
             lost: expected.count * tokens.count - seen.count, doubled: doubled,
             repeated: seen.values.reduce(0) { $0 + $1 - 1 }, gatewayCPU: cpu, gatewayBytes: bytes)
-    }
-}
-
-extension GatewayAPI {
-    fileprivate func setSimulated(_ vendor: SimulatedVendor, _ simulator: VendorSimulator) async throws {
-        let settings = try JSONValue(parsing: Array(simulator.credentials.settings(for: vendor).utf8))
-        _ = try await setPush(vendor: vendor.rawValue, settings)
-    }
-}
-
-/// People with one phone each that never connects.
-private struct Crowd {
-    struct People {
-        let group: String
-        let users: [String]
-        let tokens: [String]
-    }
-
-    let api: GatewayAPI
-    let app: GatewayAPI.NewApp
-    let progress: (String) -> Void
-
-    func register(_ vendor: SimulatedVendor, count: Int) async throws -> People {
-        progress("registering \(count) phones with \(vendor)")
-        let numbers = 0..<count
-        let users = numbers.map { "\(vendor)-\($0)" }
-        let tokens = numbers.map { Self.token(vendor, $0) }
-        let now = Int64(Date().timeIntervalSince1970)
-        let open = GatewayAPI(api.baseURL)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for number in numbers {
-                if number >= 32 { try await group.next() }
-                let signature = try UserSignature.makeJWT(
-                    appID: app.id, userID: users[number], key: app.signingKey, issuedAt: now, expiresAt: now + 3600)
-                group.addTask {
-                    _ = try await open.register(
-                        DeviceRegistration(
-                            uniqueCode: users[number], userID: users[number], osType: .android,
-                            pushTokens: [.init(vendor: vendor.rawValue, token: tokens[number])]),
-                        signature: signature)
-                }
-            }
-            try await group.waitForAll()
-        }
-        let group = try await api.createGroup(id: "phones-\(vendor)", name: "Phones", users: Array(users.prefix(500)))
-        for page in stride(from: 500, to: count, by: 500) {
-            try await api.addMembers(Array(users[page..<min(page + 500, count)]), toGroup: group)
-        }
-        return People(group: group, users: users, tokens: tokens)
-    }
-
-    /// APNs wants hexadecimal digits.
-    private static func token(_ vendor: SimulatedVendor, _ number: Int) -> String {
-        vendor == .apns ? String(format: "%064x", number + 1) : "\(vendor)-token-\(number)-0123456789abcdef"
     }
 }

@@ -3,15 +3,18 @@ import Foundation
 /// In milliseconds, as text with two decimals.
 struct Percentiles {
     let p50, p99, max: String
+    let p99Milliseconds: Double
 
     init(_ nanoseconds: [Int64]) {
         let sorted = nanoseconds.sorted()
-        func at(_ share: Double) -> String {
-            guard !sorted.isEmpty else { return "0" }
+        func at(_ share: Double) -> Double {
+            guard !sorted.isEmpty else { return 0 }
             let index = Swift.min(sorted.count - 1, Int(Double(sorted.count) * share))
-            return String(format: "%.2f", Double(sorted[index]) / 1e6)
+            return Double(sorted[index]) / 1e6
         }
-        (p50, p99, max) = (at(0.5), at(0.99), at(1))
+        func text(_ value: Double) -> String { sorted.isEmpty ? "0" : String(format: "%.2f", value) }
+        p99Milliseconds = at(0.99)
+        (p50, p99, max) = (text(at(0.5)), text(p99Milliseconds), text(at(1)))
     }
 }
 

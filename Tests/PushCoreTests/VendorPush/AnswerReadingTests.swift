@@ -43,6 +43,12 @@ import Testing
         #expect(slow.pause == PushPause(scope: .credential, length: .seconds(40), reply: reply))
     }
 
+    @Test func `a wish for no pause, as by a date that has passed, is none`() {
+        #expect(retryAt(meaning(.retry(reply, after: .zero))) == now + 1000)
+        #expect(retryAt(meaning(.slow(reply, scope: .credential, after: .zero))) == now + 60_000)
+        #expect(LaneCircuit.Verdict([(1, .retry(reply, after: .zero))]) == .failed(reply, job: 1))
+    }
+
     @Test func `the first fault waits a second at most, a pace a minute, doubled each time`() {
         #expect(retryAt(meaning(.retry(reply))) == now + 1000)
         #expect(retryAt(meaning(.retry(reply), random: 0)) == now + 500)

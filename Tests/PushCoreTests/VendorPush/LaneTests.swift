@@ -101,6 +101,53 @@ extension PushJob {
         #expect(circuit.permit(now: now) == .all)
     }
 
+    @Test func `a vendor that fails altogether is not probed before the time it asked for`() throws {
+        var circuit = LaneCircuit()
+        let asked = LaneCircuit.Verdict.failed(fault, job: 1, after: .seconds(7))
+        note(.failed(fault, job: 2), in: &circuit, began: 0, ended: 1)
+        note(.failed(fault, job: 3), in: &circuit, began: 1, ended: 2)
+        note(asked, in: &circuit, began: 2, ended: 3)
+        #expect(circuit.permit(now: start + .seconds(9.9)) == .none)
+        // A request that was under way asks for more.
+        note(asked, in: &circuit, began: 2, ended: 4)
+        #expect(circuit.permit(now: start + .seconds(10.9)) == .none)
+        #expect(circuit.permit(now: start + .seconds(11)) == .probe)
+        circuit.beginProbe()
+        note(asked, in: &circuit, began: 11, ended: 12, isProbe: true)
+        #expect(circuit.permit(now: start + .seconds(18.9)) == .none)
+        #expect(circuit.permit(now: start + .seconds(19)) == .probe, "and no later")
+    }
+
+    @Test func `three pushes that went out together and were told to wait open it, two do not`() {
+        var circuit = LaneCircuit()
+        func ask(_ job: Int64) { note(.failed(fault, job: job, after: .seconds(7)), in: &circuit, began: 0, ended: 1) }
+        ask(1)
+        ask(2)
+        note(.through, in: &circuit, began: 0, ended: 1)
+        ask(3)
+        ask(4)
+        #expect(circuit.permit(now: start + .seconds(1)) == .all)
+        ask(5)
+        #expect(circuit.permit(now: start + .seconds(7.9)) == .none)
+        #expect(circuit.permit(now: start + .seconds(8)) == .probe)
+    }
+
+    @Test func `of the pauses asked for in one request the longest counts`() {
+        let verdict = LaneCircuit.Verdict([
+            (1, .retry(fault, after: .seconds(2))), (2, .retry(fault, after: .seconds(5))), (3, .unknown(fault)),
+        ])
+        #expect(verdict == .failed(fault, job: 1, after: .seconds(5)))
+    }
+
+    @Test func `what was read before a pause does not begin in it`() throws {
+        var lane = lane(jobs: 1...5)
+        let taken = lane.takePage(now: start)
+        let page = try #require(taken)
+        lane.pause(.credential, for: .seconds(5), reply: fault, now: start, wall: 0)
+        #expect(!lane.mayBegin(page, now: start + .seconds(4.9)))
+        #expect(lane.mayBegin(page, now: start + .seconds(5)))
+    }
+
     @Test func `a refused credential is opened by nothing but its probe`() {
         var circuit = LaneCircuit()
         note(.refused(VendorReply(code: "401")), in: &circuit, began: 0, ended: 1)
@@ -162,7 +209,9 @@ extension PushJob {
         var lane = lane()
         lane.circuit.open(.refused, fault, now: start, wall: 0)
         #expect(lane.wanted(free: 1000, now: start).isEmpty)
-        #expect(lane.wanted(free: 1000, now: start + .seconds(60)) == [.transactional: 1])
+        // Of whatever class it is: a lane with marketing alone must be probed as well.
+        #expect(lane.wanted(free: 1000, now: start + .seconds(60)) == [.transactional: 1, .marketing: 1])
+        #expect(lane.room(free: 1000, now: start + .seconds(60)) == 1)
         lane.claimed(.sample(1))
         #expect(lane.wanted(free: 1000, now: start + .seconds(60)).isEmpty)
         #expect(lane.takePage(now: start + .seconds(60))?.isProbe == true)

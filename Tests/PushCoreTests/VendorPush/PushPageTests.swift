@@ -101,6 +101,25 @@ import Testing
         #expect(sender.sent.count == 3 && store.state.withLock { $0.jobs[1]?.attempts } == 1)
     }
 
+    @Test func `a stopped credential with marketing alone is probed and goes on`() async throws {
+        let store = ScriptedStore(jobs: (1...3).map { .sample($0, messageClass: .marketing) })
+        let isGood = Mutex(false)
+        let sender = ScriptedSender { batch in
+            let answer: VendorAnswer =
+                isGood.withLock { $0 } ? .sent(vendorID: nil) : .auth(VendorReply(code: "401"))
+            return batch.map { _ in answer }
+        }
+        let queue = try await queue(store, sender)
+        try await settle(queue, store)
+        #expect(try status(queue).state == .stopped)
+        isGood.withLock { $0 = true }
+        clock.advance(.seconds(60))
+        try await until("all three are sent") {
+            _ = try await queue.turn()
+            return store.ended == 3
+        }
+    }
+
     // MARK: Never twice
 
     @Test func `a clock that is set forward does not send again what is under way`() async throws {

@@ -61,12 +61,15 @@ final class ScriptedStore: DeliveryStore, Sendable {
         state.withLock { state in
             var claimed: [PushJob] = []
             for claim in claims {
-                for (messageClass, limit) in claim.limits {
+                var left = claim.total
+                for messageClass in MessageClass.allCases {
+                    let limit = min(claim.limits[messageClass] ?? 0, left)
                     let due = state.jobs.values.filter {
                         $0.isWaiting && $0.job.lane == claim.lane && $0.job.messageClass == messageClass
                             && $0.due <= now && !held.contains($0.job.key)
                     }.sorted { ($0.due, $0.job.key) < ($1.due, $1.job.key) }
                     for found in due.prefix(limit) {
+                        left -= 1
                         state.jobs[found.job.key]?.attempts += 1
                         state.jobs[found.job.key]?.due = leaseUntil
                         state.claimedTimes[found.job.key, default: 0] += 1

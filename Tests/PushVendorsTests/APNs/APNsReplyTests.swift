@@ -56,8 +56,16 @@ import Testing
                 == .dead(VendorReply(code: "Unregistered"), since: 1_699_999_999_123))
     }
 
+    @Test func `200 is Apple's only with its id or without a body`() {
+        #expect(answer(200, "") == .sent(vendorID: nil))
+        guard case .unknown = answer(200, "<html>") else {
+            Issue.record("\(answer(200, "<html>"))")
+            return
+        }
+    }
+
     @Test(arguments: [
-        (200, VendorAnswer.sent(vendorID: nil)), (302, .retry(VendorReply(code: "302"))),
+        (302, VendorAnswer.retry(VendorReply(code: "302"))),
         (400, .drop(VendorReply(code: "400"))), (401, .auth(VendorReply(code: "401"))),
         (403, .auth(VendorReply(code: "403"))), (404, .auth(VendorReply(code: "404"))),
         (408, .retry(VendorReply(code: "408"))), (410, .dead(VendorReply(code: "410"))),
@@ -65,7 +73,7 @@ import Testing
         (429, .slow(VendorReply(code: "429"), scope: .credential)), (500, .retry(VendorReply(code: "500"))),
         (502, .retry(VendorReply(code: "502"))),
     ])
-    func `without a body the status decides`(status: Int, expected: VendorAnswer) {
+    func `without a reason the status decides`(status: Int, expected: VendorAnswer) {
         #expect(answer(status, "<html>") == expected)
     }
 

@@ -67,24 +67,30 @@ struct Lane: Sendable {
 
     // MARK: Claiming
 
-    /// How many jobs of each class to claim; nothing while the lane is held back or has enough.
+    /// How many jobs to claim at most, of all classes together.
     ///
     /// - Parameter free: room for jobs of all lanes together. A lane may hold as much as it leaves: one alone gets half
     ///   of the room, and a hundred that hang leave room for the next.
-    func wanted(free: Int, now: ContinuousClock.Instant) -> [MessageClass: Int] {
-        guard !isClosed, pause.map({ $0.until <= now }) ?? true else { return [:] }
-        var room = max(Self.heldAlways - held, free - held)
+    func room(free: Int, now: ContinuousClock.Instant) -> Int {
+        guard !isClosed, pause.map({ $0.until <= now }) ?? true else { return 0 }
+        let room = max(0, Self.heldAlways - held, free - held)
         switch circuit.permit(now: now) {
-        case .none: return [:]
-        case .probe: room = backlog.isEmpty ? min(room, 1) : 0
-        case .all: break
+        case .none: return 0
+        case .probe: return backlog.isEmpty ? min(room, 1) : 0
+        case .all: return room
         }
+    }
+
+    /// How many jobs of each class to claim at most; nothing while the lane is held back or has enough. Together no more
+    /// than ``room(free:now:)``: which class has jobs to fill it is known on disk.
+    func wanted(free: Int, now: ContinuousClock.Instant) -> [MessageClass: Int] {
+        let room = room(free: free, now: now)
+        guard room > 0 else { return [:] }
         var wanted: [MessageClass: Int] = [:]
-        for messageClass in MessageClass.allCases where room > 0 && !isPaused(messageClass, now: now) {
+        for messageClass in MessageClass.allCases where !isPaused(messageClass, now: now) {
             let waiting = backlog.count(of: messageClass)
             guard waiting <= depth / 2 else { continue }
             wanted[messageClass] = min(depth - waiting, room)
-            room -= min(depth - waiting, room)
         }
         return wanted
     }
@@ -136,7 +142,8 @@ struct Lane: Sendable {
 
     /// Whether a page that was taken before may still begin.
     func mayBegin(_ page: Page, now: ContinuousClock.Instant) -> Bool {
-        page.isProbe ? !isClosed : !isClosed && circuit.permit(now: now) == .all
+        guard !isClosed, pause.map({ $0.until <= now }) ?? true else { return false }
+        return page.isProbe || circuit.permit(now: now) == .all
     }
 
     /// `page` was read: `used` of its requests begin with `sent` pushes, and `returned` did not fit.

@@ -125,8 +125,9 @@ final class LaneBook: Sendable {
                 }
                 let wanted = entry.lane.wanted(free: free, now: now)
                 guard !wanted.isEmpty else { continue }
-                free -= wanted.values.reduce(0, +)
-                claims.claims.append(JobClaim(lane: lane, limits: wanted))
+                let total = min(wanted.values.reduce(0, +), entry.lane.room(free: free, now: now))
+                free -= total
+                claims.claims.append(JobClaim(lane: lane, limits: wanted, total: total))
             }
             return claims
         }
@@ -147,7 +148,10 @@ final class LaneBook: Sendable {
                 }
             }
             for claim in claims {
-                let isFull = claim.limits.contains { counts[claim.lane]?[$0.key] ?? 0 >= $0.value }
+                let taken = counts[claim.lane] ?? [:]
+                let isFull =
+                    taken.values.reduce(0, +) >= claim.total
+                    || claim.limits.contains { taken[$0.key] ?? 0 >= $0.value }
                 state.entries[claim.lane]?.lane.mayHaveMore = isFull
             }
             return homeless

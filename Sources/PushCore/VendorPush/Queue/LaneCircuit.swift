@@ -16,8 +16,8 @@ struct LaneCircuit: Sendable {
         case through
         /// The vendor answered, but that says nothing of the credential.
         case answered
-        /// Nothing but faults; `job` is its first push.
-        case failed(VendorReply, job: Int64)
+        /// Nothing but faults; `job` is its first push, `after` the pause that the vendor asked for.
+        case failed(VendorReply, job: Int64, after: Duration? = nil)
         case refused(VendorReply)
     }
 
@@ -66,13 +66,15 @@ struct LaneCircuit: Sendable {
         case .answered:
             reached(restarts: opening?.reason == .failing)
             if isProbe { waitAgain(now: now) }
-        case .failed(let reply, let job):
+        case .failed(let reply, let job, let after):
             if isProbe {
                 opening?.reply = reply
-                waitAgain(now: now)
+                waitAgain(now: now, asked: after)
             } else {
-                failed(reply, job: job, began: began, now: now, wall: wall)
+                failed(reply, job: job, isAsked: after != nil, began: began, now: now, wall: wall)
             }
+            // As long as it fails altogether, not even a probe comes earlier than the vendor said.
+            if let after, let opening, opening.until < now + after { self.opening?.until = now + after }
         }
     }
 
@@ -100,20 +102,23 @@ struct LaneCircuit: Sendable {
         if restarts { opening = nil }
     }
 
-    private mutating func waitAgain(now: ContinuousClock.Instant) {
+    private mutating func waitAgain(now: ContinuousClock.Instant, asked: Duration? = nil) {
         guard var next = opening else { return }
-        next.pause = min(next.pause * 2, Self.pauseMax)
-        next.until = now + next.pause
+        // The vendor knows better when it works again.
+        if asked == nil { next.pause = min(next.pause * 2, Self.pauseMax) }
+        next.until = now + (asked ?? next.pause)
         opening = next
     }
 
     private mutating func failed(
-        _ reply: VendorReply, job: Int64, began: ContinuousClock.Instant, now: ContinuousClock.Instant,
-        wall: Milliseconds
+        _ reply: VendorReply, job: Int64, isAsked: Bool, began: ContinuousClock.Instant,
+        now: ContinuousClock.Instant, wall: Milliseconds
     ) {
         guard opening == nil else { return }
         // The same push again says something of the push, not of the vendor.
-        if let lastRoundEnded, rounds > 0, began < lastRoundEnded || job == lastJob { return }
+        if rounds > 0, job == lastJob { return }
+        // No broken connection but the vendor itself asks for a pause: each of these answers counts.
+        if !isAsked, let lastRoundEnded, rounds > 0, began < lastRoundEnded { return }
         rounds += 1
         lastRoundEnded = now
         lastJob = job
@@ -126,6 +131,7 @@ extension LaneCircuit.Verdict {
     init(_ answers: [(job: Int64, answer: VendorAnswer)]) {
         var isAnswered = false
         var fault: (VendorReply, Int64)?
+        var pause: Duration?
         var isThrough = false
         for (job, answer) in answers {
             switch answer {
@@ -134,13 +140,16 @@ extension LaneCircuit.Verdict {
                 return
             case .sent, .drop, .dead(_, _, false): isThrough = true
             case .dead(_, _, true), .slow: isAnswered = true
-            case .retry(let reply, _, _), .unknown(let reply): fault = fault ?? (reply, job)
+            case .retry(let reply, let after, _):
+                fault = fault ?? (reply, job)
+                pause = [pause, after].compactMap { $0 }.filter { $0 > .zero }.max()
+            case .unknown(let reply): fault = fault ?? (reply, job)
             }
         }
         if isThrough {
             self = .through
         } else if let fault, !isAnswered {
-            self = .failed(fault.0, job: fault.1)
+            self = .failed(fault.0, job: fault.1, after: pause)
         } else {
             self = .answered
         }

@@ -18,7 +18,8 @@ struct RetryPolicy: Sendable {
     func next(
         afterAttempts attempts: Int, asked: Duration?, isPace: Bool, now: Milliseconds
     ) -> Milliseconds {
-        if let asked { return now + Swift.max(0, asked.milliseconds) }
+        // No pause at all, or a date that has passed by this clock, is no reason to come back at once for ever.
+        if let asked, asked > .zero { return now + asked.milliseconds }
         let base = isPace ? Swift.max(first, Self.slowFirst) : first
         let doubled = Double(base.milliseconds) * Double(1 << Swift.min(Swift.max(attempts - 1, 0), 20))
         let ceiling = Swift.min(doubled, Double(Swift.max(max, base).milliseconds))

@@ -16,6 +16,7 @@ final class PushRecord: Sendable {
         var lastSequence = 0
         var refusals: Deque<RefusedRequest> = []
         var counters: [SimulatedVendor: VendorCounters] = [:]
+        var requests: Deque<RecordedRequest> = []
         var waiters: [Int: Waiter] = [:]
         var lastWaiter = 0
         /// Waits that were cancelled before they were registered.
@@ -30,9 +31,13 @@ final class PushRecord: Sendable {
 
     private static let mostRefusals = 200
     private let limit: Int
+    private let requestsMax: Int
     private let state = Mutex(State())
 
-    init(limit: Int) { self.limit = max(1, limit) }
+    init(limit: Int, requests requestsMax: Int = 0) {
+        self.limit = max(1, limit)
+        self.requestsMax = requestsMax
+    }
 
     // MARK: Written by the services
 
@@ -40,6 +45,14 @@ final class PushRecord: Sendable {
         state.withLock {
             $0.counters[vendor, default: VendorCounters()].requests += 1
             if disturbed { $0.counters[vendor, default: VendorCounters()].disturbed += 1 }
+        }
+    }
+
+    func note(_ request: RecordedRequest) {
+        guard requestsMax > 0 else { return }
+        state.withLock {
+            $0.requests.append(request)
+            if $0.requests.count > requestsMax { _ = $0.requests.popFirst() }
         }
     }
 
@@ -85,6 +98,8 @@ final class PushRecord: Sendable {
 
     var refusals: [RefusedRequest] { state.withLock { Array($0.refusals) } }
 
+    var requests: [RecordedRequest] { state.withLock { Array($0.requests) } }
+
     var counters: [SimulatedVendor: VendorCounters] { state.withLock { $0.counters } }
 
     func pushes(where matches: (RecordedPush) -> Bool) -> [RecordedPush] {
@@ -104,6 +119,7 @@ final class PushRecord: Sendable {
             $0.sequencesByToken = [:]
             $0.refusals = []
             $0.counters = [:]
+            $0.requests = []
         }
     }
 

@@ -40,6 +40,11 @@ final class VendorDispatcher: Sendable {
             guard let purpose = service.purpose(of: request) else { continue }
             let plan = faults.plan(service.vendor, purpose)
             record.countRequest(service.vendor, disturbed: !plan.isUndisturbed)
+            let now = clock()
+            record.note(
+                RecordedRequest(
+                    vendor: service.vendor, purpose: purpose, receivedAt: now, fault: plan.fault?.name,
+                    retryAt: plan.fault?.retryAt(now: now)))
             return Plan(service: service, faults: plan)
         }
         return Plan(service: nil, faults: FaultBoard.Plan())
