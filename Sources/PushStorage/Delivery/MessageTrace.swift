@@ -160,8 +160,12 @@ struct MessageTrace {
             stages.append(.init(stage: "push_accepted", at: at, vendor: vendor, vendorID: push["vendor_id"]))
         case "failed":
             let code: String? = push["code"]
+            let text: String? = push["text"]
+            let words = [code, text].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: ": ")
             stages.append(
-                .init(stage: "push_failed", at: at, vendor: vendor, detail: code ?? push["reason"], code: code))
+                .init(
+                    stage: "push_failed", at: at, vendor: vendor, detail: words.isEmpty ? push["reason"] : words,
+                    code: code))
         case "skipped": stages.append(.init(stage: "push_skipped", at: at, vendor: vendor, detail: push["reason"]))
         default: break
         }
