@@ -13,7 +13,7 @@ public struct LiveReceipts: VendorReceiptReader {
         if vendor == .meizu { try Self.checkMeizu(body, settings: settings) }
         switch vendor {
         case .huawei: return HuaweiReceipts.read(try body.document(inField: "data"))
-        case .honor: return HonorReceipts.read(try body.document(inField: "data"))
+        case .honor: return HONORReceipts.read(try body.document(inField: "data"))
         case .xiaomi: return XiaomiReceipts.read(try body.document(inField: "data"))
         case .oppo: return OPPOReceipts.read(try body.document(inField: "data"))
         case .vivo: return VivoReceipts.read(try body.document(inField: "data"))

@@ -1,7 +1,7 @@
 import PushCore
 
 /// HONOR's receipts (vendor-push reference, 5): `{"statuses": […]}`.
-enum HonorReceipts {
+enum HONORReceipts {
     static func read(_ document: RawJSON) -> [VendorReceipt] { StatusReceipts.read(document, rules: rules) }
 
     static let rules: [String: ReceiptRule] = [
