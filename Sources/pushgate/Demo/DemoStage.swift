@@ -52,7 +52,7 @@ final class DemoStage: Sendable {
         }
         let page = greeting["control"]?.string ?? ""
         state.withLock { ($0.simulatorPage, $0.simulatorSettings) = (page, greeting["settings"] ?? .null) }
-        say("vendor simulator  \(page)/  (FCM, APNs and webhooks)")
+        say("vendor simulator  \(page)/  (all vendors)")
 
         let gateway = try ChildProcess(
             "gateway",
@@ -99,6 +99,12 @@ final class DemoStage: Sendable {
             guard ContinuousClock.now < deadline else { throw DemoFault("waited \(limit) for \(what) in vain") }
             try await Task.sleep(for: .milliseconds(50))
         }
+    }
+
+    /// Lets something go wrong at a simulated vendor.
+    func inject(_ fault: JSONValue) async throws {
+        _ = try await GatewayAPI(simulatorPage, client: CommandLineClient.shared)
+            .call(.post, ["faults"], body: fault)
     }
 
     /// What the simulator accepted for that message at that vendor.

@@ -27,18 +27,21 @@ struct DemoStory {
         }
         app = try await stage.operatorAPI().createApp(tenantNo: Self.tenant, name: "Demo")
         appAPI = stage.api.authorized(by: .app(id: app.id, secret: app.secret))
-        let vendors = [SimulatedVendor.apns, .fcm, .webhook].map(\.rawValue)
-        for vendor in vendors { try await appAPI.setPush(vendor: vendor, stage.simulatorSettings[vendor] ?? .null) }
-        say("tenant \(Self.tenant)       app \(app.id); \(vendors.joined(separator: ", ")) lead to the simulator")
+        for vendor in SimulatedVendor.allCases.map(\.rawValue) {
+            try await appAPI.setPush(vendor: vendor, stage.simulatorSettings[vendor] ?? .null)
+        }
+        say(
+            "tenant \(Self.tenant)       app \(app.id); all \(SimulatedVendor.allCases.count) vendors lead to the simulator"
+        )
 
         var options = SimulatedDevices.Options()
         options.client.startsAtHead = true
         devices = try SimulatedDevices(api: nil, options: options)
-        ann = devices.add(try await Self.register("ann", .windows, vendor: "webhook", app, stage))
+        ann = devices.add(try await Self.register("ann", .windows, vendors: [.webhook], app, stage))
         bob = devices.add(
-            try await Self.register("bob", .iOS, vendor: "apns", app, stage),
+            try await Self.register("bob", .iOS, vendors: [.apns], app, stage),
             behaviour: DeviceBehaviour(acknowledgement: .manual))
-        cleo = devices.add(try await Self.register("cleo", .android, vendor: "fcm", app, stage))
+        cleo = devices.add(try await Self.register("cleo", .android, vendors: [.huawei, .fcm], app, stage))
         for device in [ann, bob] {
             try device.comeOnline()
             try await expecting("\(device.userID)'s device connects", within: .seconds(20)) {
@@ -49,19 +52,17 @@ struct DemoStory {
     }
 
     private static func register(
-        _ userID: String, _ os: DeviceRegistration.OSType, vendor: String?, _ app: GatewayAPI.NewApp, _ stage: DemoStage
+        _ userID: String, _ os: DeviceRegistration.OSType, vendors: [SimulatedVendor], _ app: GatewayAPI.NewApp,
+        _ stage: DemoStage
     ) async throws -> DeviceSession {
         let now = Int64(Date().timeIntervalSince1970)
         let signature = try UserSignature.makeJWT(
             appID: app.id, userID: userID, key: app.signingKey, issuedAt: now, expiresAt: now + 600)
         var registration = DeviceRegistration(uniqueCode: "demo-\(userID)", userID: userID, osType: os)
-        if let vendor {
-            // In the form of an APNs token; the others take anything.
-            let token = Data("demo-\(userID)-0123456789abcdefghijklmnop".utf8).prefix(32)
-            registration.pushTokens = [
-                .init(vendor: vendor, token: token.map { String(format: "%02x", $0) }.joined())
-            ]
-        }
+        // In the form of an APNs token; the others take anything.
+        let token = Data("demo-\(userID)-0123456789abcdefghijklmnop".utf8).prefix(32)
+        let digits = token.map { String(format: "%02x", $0) }.joined()
+        registration.pushTokens = vendors.map { .init(vendor: $0.rawValue, token: digits) }
         return try await stage.api.register(registration, signature: signature)
     }
 
@@ -84,7 +85,8 @@ struct DemoStory {
     func id(_ name: String) -> String { "\(name)-\(run)" }
 
     private func sendToTheOffline() async throws {
-        say("\n1. A message for cleo, whose phone is off")
+        say("\n1. A message for cleo, whose phone is off. It has tokens of Huawei and of FCM; Huawei's is dead by now")
+        try await stage.inject(["vendor": "huawei", "fault": "deadTokens"])
         let message = OutgoingMessage(id: id("offline"), to: cleo.account, text: "The train leaves at 17:05")
         _ = try await ann.client.send(message)
         say("   ann's device sent \(message.id) over MQTT; it is archived.")
@@ -182,6 +184,11 @@ struct DemoStory {
         guard push["title"]?.string == "ann", push["body"]?.string == "The train leaves at 17:05" else {
             throw DemoFault("the push to cleo is another one: \(push)")
         }
+        let trace = try await appAPI.message(id("offline"))["trace"]?.array?.first { $0["userId"]?.string == "cleo" }
+        guard let failure = trace?["stages"]?.array?.first(where: { $0["stage"]?.string == "push_failed" }) else {
+            throw DemoFault("the push to cleo did not fail at Huawei first: \(trace ?? .null)")
+        }
+        say("   Huawei refused the token (\(failure["detail"]?.string ?? "?")): the push went on to the next one.")
         say("   FCM got the push: \(notification(push))")
     }
 
@@ -217,7 +224,7 @@ struct DemoStory {
 
     /// What a person can type next. Makes a device that is not connected: theirs.
     func inviteToGoOn() async throws {
-        let guest = try await Self.register("guest", .android, vendor: nil, app, stage)
+        let guest = try await Self.register("guest", .android, vendors: [], app, stage)
         let command = CommandLine.arguments.first.map(Self.quoted) ?? "pushgate"
         let gateway = "--url \(stage.url) --data-dir \(Self.quoted(stage.directory.path)) --tenant \(Self.tenant)"
         say(
