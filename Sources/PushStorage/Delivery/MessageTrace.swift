@@ -140,13 +140,15 @@ struct MessageTrace {
     func pushStages(_ push: Row) throws -> [DeviceTrace.Stage] {
         let vendor = (push["vendor"] as String?).flatMap(Vendor.init)
         var stages: [DeviceTrace.Stage] = []
-        if push["lane"] as Int64? != nil {
-            stages.append(.init(stage: "push_queued", at: push["created_at"], vendor: vendor))
-        }
         let events = try Row.fetchAll(
             db.cachedStatement(
                 sql: "SELECT at, vendor, vendor_id, detail, stage FROM push_event WHERE push = ? ORDER BY number"),
             arguments: [push["key"] as Int64])
+        if push["lane"] as Int64? != nil {
+            // The row has the vendor of the token it is with now; it began with that of the first try.
+            let first = events.first.flatMap { Vendor(rawValue: $0[1]) } ?? vendor
+            stages.append(.init(stage: "push_queued", at: push["created_at"], vendor: first))
+        }
         for event in events {
             stages.append(
                 .init(
