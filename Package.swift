@@ -185,7 +185,8 @@ let package = Package(
             name: "PushGateClientTests",
             dependencies: ["PushGateClient", "PushSimulators", "MosquittoClient", nioCore, nioPosix, nioHTTP1]),
         .testTarget(
-            name: "pushgateTests", dependencies: ["pushgate", "PushGateClient", argumentParser, configuration]),
+            name: "pushgateTests",
+            dependencies: ["pushgate", "PushGateClient", "PushSimulators", argumentParser, configuration]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [

@@ -18,6 +18,9 @@ struct FaultMode: Sendable {
     /// A tenth of the phones' tokens is dead.
     var killsTokens = false
 
+    /// From one message to the next. Pauses and probes need some seconds to show.
+    var interval: Duration { asksForPauses || isTotal || isHealthy ? .milliseconds(400) : .milliseconds(200) }
+
     /// How long a second copy of what was accepted may take to come: a sender gives a silent request up after ten
     /// seconds.
     var repeatsWithin: Duration {

@@ -17,9 +17,9 @@ struct FaultWorkload {
     let floor: Double
     let progress: (String) -> Void
 
-    /// Messages to everybody while a fault holds, and from one to the next.
+    /// Messages to everybody while a fault holds.
     private static let messages = 10
-    private static let interval = Duration.milliseconds(400)
+    private static let aloneFor = Duration.seconds(8)
     private static let otherMembers = 100
     /// So long nothing may come before what is missing is called lost: a request that hangs takes ten seconds, and the
     /// probe after it may take another pause.
@@ -87,7 +87,7 @@ struct FaultWorkload {
         let measured = SteadyTraffic(
             api: traffic.api, people: traffic.people, prefix: traffic.prefix + "m-", count: traffic.count,
             interval: traffic.interval)
-        let sent = try await measured.send { traffic.interval * $0 < Self.interval * (2 * Self.messages) }
+        let sent = try await measured.send { traffic.interval * $0 < Self.aloneFor }
         try await simulator.arrived(vendor, count: sent.count)
         return latency(of: sent, to: vendor).p99Milliseconds
     }
@@ -143,11 +143,11 @@ struct FaultWorkload {
         }
         let start = ContinuousClock.now
         for (number, id) in ids.enumerated() {
-            try await Task.sleep(until: start + Self.interval * number, clock: .continuous)
+            try await Task.sleep(until: start + mode.interval * number, clock: .continuous)
             _ = try await stage.api.send(
                 OutgoingMessage(id: id, to: people.group, text: "The same words for everyone in the group"))
         }
-        try await Task.sleep(until: start + Self.interval * (ids.count + 1), clock: .continuous)
+        try await Task.sleep(until: start + mode.interval * (ids.count + 1), clock: .continuous)
         let end = Self.now
         if !mode.killsTokens { simulator.clearFaults(mode.vendor) }
         if mode.putsCredentialAgain { try await stage.api.setSimulated(mode.vendor, simulator) }

@@ -1,0 +1,34 @@
+import Foundation
+import PushGateClient
+import Testing
+
+extension GatewayStories {
+    /// `pushgate bench faults` in small: every way in which a vendor goes wrong, on the real executable.
+    @Suite struct FaultBenchStories {
+        @Test func `whatever a vendor does, no push is lost or shown twice and no other vendor waits for it`()
+            async throws
+        {
+            // A p99 of few pushes on a busy machine says little: a lane that waited for another's ten seconds shows.
+            let run = try await ChildProcess.run(
+                [
+                    try GatewayProcess.executable(), "bench", "faults", "--pushes", "300", "--rate", "50", "--floor",
+                    "3000", "--json",
+                ], within: .seconds(600))
+            let rows = try JSONValue(parsing: Array(run.output.utf8))["workloads"]?.array ?? []
+            #expect(rows.count == 21, "\(run.output)\n\(run.errors)")
+            for row in rows {
+                #expect(row["wrong"]?.array?.isEmpty == true, "\(row)")
+                let name = row["name"]?.string ?? ""
+                #expect(row["shown"]?.integer == (name == "dead-tokens" ? 270 : 300), "\(row)")
+                #expect((row["otherShown"]?.integer ?? 0) > 100, "\(row)")
+            }
+            #expect(run.ending == .exited(0), "\(run.errors)")
+        }
+
+        @Test func `a way that there is not is named`() async throws {
+            let run = try await ChildProcess.run(
+                [try GatewayProcess.executable(), "bench", "faults", "--modes", "slow,sleepy"])
+            #expect(run.ending == .exited(64) && run.errors.contains("sleepy"), "\(run.errors)")
+        }
+    }
+}
