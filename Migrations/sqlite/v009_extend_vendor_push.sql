@@ -10,9 +10,10 @@ CREATE INDEX push_expiring ON push (expires_at) WHERE state = 'waiting';
 ALTER TABLE push_token ADD COLUMN is_doubtful INTEGER NOT NULL DEFAULT 0 CHECK (is_doubtful IN (0, 1));
 CREATE INDEX push_token_gone ON push_token (tenant, vendor, token) WHERE state <> 'live';
 CREATE INDEX push_token_dead ON push_token (tenant, vendor, ended_at) WHERE state = 'dead';
+CREATE INDEX push_token_dead_of_tenant ON push_token (tenant, ended_at) WHERE state = 'dead';
 CREATE INDEX push_token_died ON push_token (ended_at) WHERE state = 'dead';
 -- Pushes that ended for want of a token: a restored one lets them wait again.
-CREATE INDEX push_without_token ON push (device) WHERE reason = 'token_dead';
+CREATE INDEX push_without_token ON push (device, expires_at) WHERE reason = 'token_dead';
 
 -- So many tokens died by doubtful codes that the credential must be wrong: attempts up to then kill no token by one.
 ALTER TABLE vendor_settings ADD COLUMN doubted_at INTEGER;

@@ -182,8 +182,8 @@ public enum SkipReason: String, Sendable, CaseIterable {
 
 /// How a job ended, or how it goes on.
 public enum PushJobChange: Sendable {
-    /// `use` is what it takes from the tenant's budget.
-    case accepted(vendor: Vendor, vendorID: String?, use: BudgetUse? = nil)
+    /// `use` is what it takes from the tenant's budget; `token` the one it went to, which the device may have left since.
+    case accepted(vendor: Vendor, vendorID: String?, use: BudgetUse? = nil, token: PushToken? = nil)
     case skipped(SkipReason)
     case failed(vendor: Vendor, SkipReason, VendorReply)
     /// Another try later; `reply` is kept for the trace.

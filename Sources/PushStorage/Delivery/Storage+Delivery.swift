@@ -153,7 +153,7 @@ extension Storage: DeliveryStore {
             var uses = BudgetUses()
             for (job, change) in jobs {
                 try changes.change(job, change)
-                if case .accepted(_, _, let use?) = change { uses.add(use) }
+                if case .accepted(_, _, let use?, _) = change { uses.add(use) }
             }
             try uses.write(writer)
         }

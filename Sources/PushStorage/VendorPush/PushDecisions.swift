@@ -43,7 +43,15 @@ struct PushDecisions {
                 isConfigured: { known.lane(app: app, vendor: $0) != nil }, canSendSilently: \.canSendSilently, now: now)
             switch verdict {
             case .nothing: continue
-            case .skip(.noToken): try insertSkipped(candidate, try hasDeadToken(device.key) ? .tokenDead : .noToken)
+            case .skip(.noToken):
+                guard try hasDeadToken(device.key) else {
+                    try insertSkipped(candidate, .noToken)
+                    continue
+                }
+                // It may wait again for as long as it would have waited: a token that died by mistake can be revived.
+                let expiresAt = expiry(
+                    of: message, notBefore: candidate.notBefore, lifeDefaultSeconds: lifeDefaultSeconds)
+                try insertSkipped(candidate, .tokenDead, expiresAt: expiresAt)
             case .skip(let reason): try insertSkipped(candidate, reason)
             case .push(let token):
                 guard let lane = known.lane(app: app, vendor: token.vendor) else { continue }
@@ -85,17 +93,20 @@ struct PushDecisions {
         return min(oneTry, message.expiresAt ?? oneTry)
     }
 
-    private func insertSkipped(_ candidate: FallbackCandidate, _ reason: SkipReason) throws {
+    private func insertSkipped(_ candidate: FallbackCandidate, _ reason: SkipReason, expiresAt: Milliseconds? = nil)
+        throws
+    {
         let insert = try writer.statement(
             """
             INSERT INTO push (message, device, seq, state, reason, not_before, expires_at, created_at, updated_at)
-            VALUES (?1, ?2, ?3, 'skipped', ?4, ?5, ?5, ?5, ?5) ON CONFLICT (message, device, turn) DO NOTHING
+            VALUES (?1, ?2, ?3, 'skipped', ?4, ?5, ?6, ?5, ?5) ON CONFLICT (message, device, turn) DO NOTHING
             """)
         insert.bind(1, candidate.message.rawValue)
         insert.bind(2, candidate.device.rawValue)
         insert.bind(3, candidate.seq)
         insert.bind(4, reason.rawValue)
         insert.bind(5, now)
+        insert.bind(6, expiresAt ?? now)
         try insert.run()
     }
 

@@ -21,7 +21,8 @@ struct PushJobs {
 
     func change(_ job: PushJob, _ change: PushJobChange) throws {
         switch change {
-        case .accepted(let vendor, let vendorID, _): try accept(job, vendor, vendorID)
+        case .accepted(let vendor, let vendorID, _, let token): try accept(job, vendor, vendorID, token)
+        case .skipped(.noToken): try endWithoutToken(job)
         case .skipped(let reason): try end(job.key, "skipped", reason: reason)
         case .failed(let vendor, let reason, let reply):
             try end(job.key, "failed", reason: reason, vendor: vendor, reply: reply)
@@ -49,17 +50,20 @@ struct PushJobs {
     }
 
     /// It went out, also if it was cancelled while it was under way.
-    private func accept(_ job: PushJob, _ vendor: Vendor, _ vendorID: String?) throws {
+    private func accept(_ job: PushJob, _ vendor: Vendor, _ vendorID: String?, _ token: PushToken?) throws {
         let update = try writer.statement(
             """
             UPDATE push SET state = 'accepted', reason = NULL, vendor = ?1, vendor_id = ?2, is_leased = 0,
-                updated_at = ?3
+                updated_at = ?3,
+                token = ifnull(
+                    (SELECT key FROM push_token WHERE device = push.device AND vendor = ?1 AND token = ?5), token)
             WHERE key = ?4 AND state IN ('waiting', 'skipped')
             """)
         update.bind(1, vendor.rawValue)
         update.bind(2, vendorID)
         update.bind(3, now)
         update.bind(4, job.key)
+        update.bind(5, token?.token)
         try update.run()
         if job.turn == 0, try changedAt(job.message) >= job.claimedAt {
             try PushReplacements(writer: writer, now: now).catchUp(job.key)
@@ -128,30 +132,18 @@ struct PushJobs {
             arguments: [job.lane, job.key]) ?? false
     }
 
-    /// A token that was registered again after the vendor's date, or after this attempt began, is alive.
     private func quarantine(
         _ token: PushToken, of job: PushJob, reply: VendorReply, since: Milliseconds?, isDoubtful: Bool
     ) throws {
         guard let row = try tokenRow(token, of: job.device) else { return }
         let claimedAt = try Int64.fetchOne(db, sql: "SELECT claimed_at FROM push WHERE key = ?", arguments: [job.key])
-        let setAt: Milliseconds = row[1]
-        if setAt > min(since ?? .max, claimedAt ?? .max) { return }
-        try db.execute(
-            sql: """
-                UPDATE push_token SET state = 'dead', reason = ?, ended_at = ?, is_doubtful = ?
-                WHERE key = ? AND state = 'live'
-                """,
-            arguments: [reply.code, now, isDoubtful, row[0]])
-        // Others that wait for it go on as well.
-        let others = try Row.fetchAll(
-            db,
-            sql: """
-                SELECT key, message FROM push
-                WHERE device = ? AND state = 'waiting' AND token = ? AND key <> ?
-                """,
-            arguments: [job.device.rawValue, row[0], job.key])
-        for other in others { try goOn(other[0], message: other[1], device: job.device) }
+        _ = try dead.quarantine(
+            row[0], of: job.device, setAt: row[1], besides: job.key,
+            DeadTokens.Word(
+                vendor: token.vendor, reply: reply, isDoubtful: isDoubtful, since: since, attemptBegan: claimedAt))
     }
+
+    private var dead: DeadTokens { DeadTokens(writer: writer, now: now) }
 
     private func goOn(_ job: PushJob, after token: PushToken, reply: VendorReply) throws {
         let tokenKey: Int64? = try tokenRow(token, of: job.device)?[0]
@@ -163,19 +155,30 @@ struct PushJobs {
             try wait(job.key, until: now)
             return
         }
-        try goOn(job.key, message: job.message.rawValue, device: job.device, vendor: token.vendor, reply: reply)
+        if try dead.goOn(job.key, message: job.message, device: job.device) {
+            try wait(job.key, until: now)
+        } else {
+            try dead.fail(job.key, vendor: token.vendor, reply: reply)
+        }
     }
 
-    private func goOn(
-        _ push: Int64, message: Int64, device: DeviceKey, vendor: Vendor? = nil, reply: VendorReply? = nil
-    ) throws {
-        let decisions = PushDecisions(writer: writer, now: now)
-        let next = try decisions.nextToken(push: push, message: MessageKey(rawValue: message), device: device)
-        if let next {
-            try decisions.moveTo(next, push: push)
-            if reply != nil { try wait(push, until: now) }
+    /// The token was gone when the push was built: where its vendor had called it dead meanwhile, the push goes on as if
+    /// that had been its own answer.
+    private func endWithoutToken(_ job: PushJob) throws {
+        let row = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT t.key, t.vendor, t.reason FROM push p JOIN push_token t ON t.key = p.token
+                WHERE p.key = ? AND p.state = 'waiting' AND t.state = 'dead'
+                """, arguments: [job.key])
+        guard let row, let vendor = Vendor(rawValue: row[1]) else {
+            return try end(job.key, "skipped", reason: .noToken)
+        }
+        let reply = VendorReply(code: row[2] as String? ?? "token_dead")
+        if try dead.goOn(job.key, message: job.message, device: job.device) {
+            try change(job, .released(at: now))
         } else {
-            try end(push, "failed", reason: .tokenDead, vendor: vendor, reply: reply)
+            try dead.fail(job.key, vendor: vendor, reply: reply)
         }
     }
 

@@ -116,45 +116,22 @@ struct PushReceipts {
 
     // MARK: Dead tokens
 
-    /// A token that was registered again after the vendor's date, or after the push went out, is alive. Returns
-    /// whether it is dead now.
     private func quarantine(_ token: Token, after receipt: VendorReceipt, of push: Push) throws -> Bool {
-        if token.setAt > min(receipt.at ?? .max, push.claimedAt ?? .max) { return false }
-        try db.execute(
-            sql: "UPDATE push_token SET state = 'dead', reason = ?, ended_at = ? WHERE key = ? AND state = 'live'",
-            arguments: [receipt.code, now, token.key])
-        guard db.changesCount > 0 else { return true }
-        let waiting = try Row.fetchAll(
-            db, sql: "SELECT key, message FROM push WHERE device = ? AND state = 'waiting' AND token = ?",
-            arguments: [token.device, token.key])
-        for other in waiting {
-            if try goOn(push: other[0], message: other[1], device: token.device) { continue }
-            try db.execute(
-                sql: """
-                    UPDATE push SET state = 'failed', reason = 'token_dead', vendor = ?, code = ?, text = ?,
-                        is_leased = 0, updated_at = ?
-                    WHERE key = ?
-                    """,
-                arguments: [vendor.rawValue, receipt.code, receipt.text, now, other[0] as Int64])
-        }
-        return true
+        try dead.quarantine(
+            token.key, of: DeviceKey(rawValue: token.device), setAt: token.setAt, besides: nil,
+            DeadTokens.Word(
+                vendor: vendor, reply: VendorReply(code: receipt.code, text: receipt.text), isDoubtful: false,
+                since: receipt.at, attemptBegan: push.claimedAt))
     }
 
-    private func goOn(push: Int64, message: Int64, device: Int64) throws -> Bool {
-        let decisions = PushDecisions(writer: writer, now: now)
-        let next = try decisions.nextToken(
-            push: push, message: MessageKey(rawValue: message), device: DeviceKey(rawValue: device))
-        guard let next else { return false }
-        try decisions.moveTo(next, push: push)
-        return true
-    }
+    private var dead: DeadTokens { DeadTokens(writer: writer, now: now) }
 
     /// A push that was accepted for a token that turns out dead goes to the device's next one, as if the vendor had
     /// said so at once; not when anything says that it had reached the device.
     private func moveOn(_ push: Push, message: Int64, from token: Token, _ receipt: VendorReceipt) throws -> Bool {
         guard push.state == "accepted", push.turn == 0, push.token == token.key, push.expiresAt > now,
             try !hasReachedDevice(push.key),
-            try goOn(push: push.key, message: message, device: push.device)
+            try dead.goOn(push.key, message: MessageKey(rawValue: message), device: DeviceKey(rawValue: push.device))
         else { return false }
         try note(push, "push_accepted", at: push.updatedAt, vendorID: push.vendorID, detail: nil, token: token)
         try note(

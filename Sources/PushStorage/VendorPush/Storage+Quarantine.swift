@@ -50,29 +50,19 @@ extension Storage: TokenQuarantineStore {
         return "\(scope) tokens=\(revival.tokens) pushes=\(revival.pushes)"
     }
 
-    private static let revivedAtOnce = 200
-
-    /// In pages, one transaction each: others' messages wait as long as one takes.
+    /// In steps, one transaction each: others' messages wait as long as one takes.
     private func revive(_ filter: QuarantineFilter, at now: Milliseconds) async throws -> Revival {
         var revival = Revival()
-        var place: QuarantinePlace?
-        while true {
-            let after = place
-            let (page, done) = try await commits.run { writer -> ([TokenRevival.Dead], Revival) in
-                let tokens = TokenRevival(writer: writer, now: now)
-                let page = try TokenRevival.page(writer.db, filter, after: after, limit: Self.revivedAtOnce)
-                var done = Revival()
-                for token in page where try tokens.revive(token) {
-                    done.tokens += 1
-                    done.pushes += try tokens.resume(after: token)
-                }
-                return (page, done)
+        var place: TokenRevival.Place? = TokenRevival.Place()
+        while let from = place {
+            let (done, next) = try await commits.run { writer in
+                try TokenRevival(writer: writer, now: now).step(filter, from: from)
             }
             revival.tokens += done.tokens
             revival.pushes += done.pushes
-            guard page.count == Self.revivedAtOnce, let last = page.last else { return revival }
-            place = QuarantinePlace(since: last.endedAt, key: last.key)
+            place = next
         }
+        return revival
     }
 }
 

@@ -1,10 +1,22 @@
 import GRDB
 import PushCore
 
-/// Lets dead tokens live again, and with them the pushes that had ended for want of them.
+/// Lets dead tokens live again, and with them the pushes that had ended for want of them. One transaction's worth.
 struct TokenRevival {
     let writer: Writer
     let now: Milliseconds
+    /// What was looked up for other pushes of the same transaction.
+    private let memo = Memo()
+
+    private final class Memo {
+        var lanes: [TenantKey: Lanes] = [:]
+        var messages: [MessageKey: ArchivedMessage?] = [:]
+    }
+
+    init(writer: Writer, now: Milliseconds) {
+        self.writer = writer
+        self.now = now
+    }
 
     private var db: Database { writer.db }
 
@@ -15,8 +27,41 @@ struct TokenRevival {
         let endedAt: Milliseconds
     }
 
+    /// Where the next transaction goes on.
+    struct Place {
+        /// The last token that was looked at.
+        var token: QuarantinePlace?
+        /// That token lives, and pushes of its device after this place may still have to wait again.
+        var pushes: (device: DeviceKey, since: Milliseconds, expiresAt: Milliseconds, key: Int64)?
+    }
+
+    static let tokensAtOnce = 200
+    static let pushesAtOnce = 500
+
+    /// Revives tokens and resumes pushes up to the bounds of one transaction. Returns where to go on; nil = all is done.
+    func step(_ filter: QuarantineFilter, from start: Place) throws -> (done: Revival, next: Place?) {
+        var done = Revival()
+        var place = start
+        var room = Self.pushesAtOnce
+        if place.pushes != nil {
+            done.pushes += try resume(&place, room: &room)
+            if place.pushes != nil { return (done, place) }
+        }
+        let page = try Self.page(db, filter, after: place.token, limit: Self.tokensAtOnce)
+        for token in page {
+            guard room > 0 else { return (done, place) }
+            place.token = QuarantinePlace(since: token.endedAt, key: token.key)
+            guard try revive(token) else { continue }
+            done.tokens += 1
+            place.pushes = (token.device, token.endedAt, now, .max)
+            done.pushes += try resume(&place, room: &room)
+            if place.pushes != nil { return (done, place) }
+        }
+        return (done, page.count == Self.tokensAtOnce ? place : nil)
+    }
+
     /// Oldest first, so that a device's tokens come back in the order in which they were tried.
-    static func page(
+    private static func page(
         _ db: Database, _ filter: QuarantineFilter, after place: QuarantinePlace?, limit: Int
     ) throws -> [Dead] {
         try Row.fetchAll(
@@ -34,7 +79,7 @@ struct TokenRevival {
     }
 
     /// Whether the token lives again: not where another device has registered it since.
-    func revive(_ token: Dead) throws -> Bool {
+    private func revive(_ token: Dead) throws -> Bool {
         try db.cachedStatement(
             sql: """
                 UPDATE push_token SET state = 'live', reason = NULL, ended_at = NULL, is_doubtful = 0
@@ -49,59 +94,80 @@ struct TokenRevival {
         return db.changesCount > 0
     }
 
-    /// The pushes of a revived token's device that had ended because it was dead wait again. What a vendor accepted
-    /// never had ended so, and of a notification's turns only the last counts: nothing goes out a second time.
-    func resume(after token: Dead) throws -> Int {
+    // MARK: Pushes
+
+    static let resumableSQL = """
+        SELECT p.key, p.message, p.expires_at FROM push p
+        WHERE p.device = ?1 AND p.reason = 'token_dead' AND (p.expires_at, p.key) > (?2, ?3)
+            AND p.state IN ('failed', 'skipped') AND p.turn = 0 AND p.updated_at >= ?4
+            AND NOT EXISTS (SELECT 1 FROM push q WHERE q.message = p.message AND q.device = p.device AND q.turn > 0)
+        ORDER BY p.expires_at, p.key LIMIT ?5
+        """
+
+    /// The notifications of a revived token's device that had ended because it was dead, and whose time is not over, wait
+    /// again. What a vendor accepted never had ended so: nothing goes out a second time. What takes the place of a shown
+    /// notification does not come back: where its token was dead nothing is shown.
+    private func resume(_ place: inout Place, room: inout Int) throws -> Int {
+        guard let open = place.pushes else { return 0 }
         let rows = try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT p.key, p.message FROM push p
-                    WHERE p.device = ?1 AND p.reason = 'token_dead' AND p.state IN ('failed', 'skipped')
-                        AND p.updated_at >= ?2
-                        AND p.turn = (SELECT max(turn) FROM push q WHERE q.message = p.message AND q.device = p.device)
-                    """),
-            arguments: [token.device.rawValue, token.endedAt])
+            db.cachedStatement(sql: Self.resumableSQL),
+            arguments: [open.device.rawValue, open.expiresAt, open.key, open.since, room])
         var resumed = 0
-        for row in rows where try resume(row[0], message: MessageKey(rawValue: row[1]), device: token.device) {
+        for row in rows where try resume(row[0], message: MessageKey(rawValue: row[1]), device: open.device) {
             resumed += 1
         }
+        if let last = rows.last, rows.count == room {
+            place.pushes = (open.device, open.since, last[2], last[0])
+        } else {
+            place.pushes = nil
+        }
+        room -= rows.count
         return resumed
     }
 
+    private func message(_ key: MessageKey) throws -> ArchivedMessage? {
+        if let known = memo.messages[key] { return known }
+        let found = try MessageRows.message(db, key: key, tenantNo: { _ in "" })
+        memo.messages[key] = .some(found)
+        return found
+    }
+
+    private func lanes(of tenant: TenantKey) throws -> Lanes {
+        if let known = memo.lanes[tenant] { return known }
+        let found = try Lanes(db, tenant: tenant)
+        memo.lanes[tenant] = found
+        return found
+    }
+
     private func resume(_ push: Int64, message key: MessageKey, device: DeviceKey) throws -> Bool {
-        guard let message = try MessageRows.message(db, key: key, tenantNo: { _ in "" }) else { return false }
+        // Life 0 asks for one try at once, and that time is over.
+        guard let message = try message(key), message.pushLifeSeconds != 0 else { return false }
         let app = try DeviceRows.app(db, of: device)
-        let lanes = try Lanes(db, tenant: message.tenantKey)
+        let lanes = try lanes(of: message.tenantKey)
         let rows = try DeviceRows.tokens(db, of: device.rawValue)
         for token in FallbackRule.chain(for: message, tokens: rows.map(\.token)) {
             guard let row = rows.first(where: { $0.token == token }),
                 let lane = lanes.lane(app: app, vendor: token.vendor),
                 !message.isBackground || token.vendor.canSendSilently
             else { continue }
-            return try wait(push, message, token: row, lane: lane)
+            try wait(push, message, token: row, lane: lane)
+            return true
         }
         return false
     }
 
-    private func wait(_ push: Int64, _ message: ArchivedMessage, token: DeviceRows.TokenRow, lane: Int64) throws -> Bool
-    {
-        // A push that never waited has no end of its own.
-        let expiresAt = PushDecisions(writer: writer, now: now)
-            .expiry(of: message, notBefore: nil, lifeDefaultSeconds: writer.limits.pushLifeDefaultSeconds)
+    private func wait(_ push: Int64, _ message: ArchivedMessage, token: DeviceRows.TokenRow, lane: Int64) throws {
         try db.cachedStatement(
             sql: """
                 UPDATE push SET state = 'waiting', reason = NULL, lane = ?2, vendor = ?3, token = ?4, not_before = ?5,
-                    expires_at = CASE state WHEN 'skipped' THEN ?6 ELSE expires_at END, is_leased = 0, code = NULL,
-                    text = NULL, updated_at = ?5, class = ?7
-                WHERE key = ?1 AND CASE state WHEN 'skipped' THEN ?6 ELSE expires_at END > ?5
+                    is_leased = 0, code = NULL, text = NULL, updated_at = ?5, class = ?6
+                WHERE key = ?1
                 """
         ).execute(arguments: [
-            push, lane, token.token.vendor.rawValue, token.key, now, expiresAt, message.messageClass.rawValue,
+            push, lane, token.token.vendor.rawValue, token.key, now, message.messageClass.rawValue,
         ])
-        guard db.changesCount > 0 else { return false }
         // The token did not die of this push, so it may be its choice again.
-        try db.execute(
-            sql: "UPDATE push_event SET token = NULL WHERE push = ? AND token = ?", arguments: [push, token.key])
-        return true
+        try db.cachedStatement(sql: "UPDATE push_event SET token = NULL WHERE push = ? AND token = ?")
+            .execute(arguments: [push, token.key])
     }
 }

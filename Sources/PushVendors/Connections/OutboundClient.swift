@@ -81,6 +81,7 @@ package final class OutboundClient: Sendable {
             outgoing.method = request.method
             outgoing.headers = request.headers
             if request.method != .GET { outgoing.body = .bytes(ByteBuffer(bytes: request.body)) }
+            RequestStart.current?.report()
             let response = try await generation.client.execute(outgoing, deadline: deadline)
             let body = await Self.read(response, until: deadline)
             give(back: generation, after: nil)

@@ -35,7 +35,7 @@ actor AccessTokenCache {
     func current() async -> Result<AccessToken, LoginFailure> {
         if let token, clock.now < token.renewAt { return .success(token) }
         if let fetching { return await fetching.value }
-        let task = Task { await self.fetch() }
+        let task = Task { [fetch] in await RequestStart.unreported { await fetch() } }
         fetching = task
         let result = await task.value
         fetching = nil

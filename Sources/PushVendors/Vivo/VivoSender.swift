@@ -67,7 +67,9 @@ final class VivoSender: VendorSender {
     private func taskID(for payload: [UInt8], of batch: [VendorPush], until deadline: NIODeadline) async
         -> Result<RawJSON, StepFailure>
     {
-        let outcome = await post("/message/saveListPayload", payload, until: deadline)
+        let outcome = await RequestStart.unreported {
+            await post("/message/saveListPayload", payload, until: deadline)
+        }
         if case .reply(let reply) = outcome {
             let read = VivoReply(reply, overrides: settings.replies, now: clock.now)
             if read.result == "0", let taskID = read.taskID { return .success(taskID) }

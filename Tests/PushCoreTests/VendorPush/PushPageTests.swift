@@ -30,6 +30,20 @@ import Testing
 
     private func status(_ queue: PushQueue) throws -> CredentialStatus { try #require(queue.credentials().first) }
 
+    @Test func `a pause of a device holds back what is claimed for it later`() async throws {
+        let store = ScriptedStore(jobs: [.sample(1), .sample(2)])
+        let sender = ScriptedSender { $0.map { _ in .sent(vendorID: nil) } }
+        let queue = try await queue(store, sender)
+        _ = queue.book.with(1) {
+            $0.pause(
+                .device(DeviceKey(rawValue: 2)), for: .seconds(90), reply: VendorReply(code: "429"),
+                now: clock.instant, wall: clock.now)
+        }
+        try await settle(queue, store)
+        #expect(sender.sent == ["token-1"])
+        #expect(store.state.withLock { $0.jobs[2]?.due } == clock.now + 90_000)
+    }
+
     // MARK: Batches
 
     @Test func `a batch's dead and missing tokens leave its living ones alone`() async throws {

@@ -152,7 +152,7 @@ import Testing
         try await queue.reloadSettings()
         try await run(queue, job)
         #expect(job.sent == ["token-1"])
-        guard case .accepted(.fcm, "v-1", _)? = job.changes.first else {
+        guard case .accepted(.fcm, "v-1", _, _)? = job.changes.first else {
             Issue.record("it went out: \(job.changes)")
             return
         }
@@ -192,6 +192,45 @@ import Testing
         let deadline = ContinuousClock.now + .seconds(20)
         while job.changes.isEmpty, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(2)) }
         #expect(job.sent == ["token-1"] && readings.withLock { $0 } == 1)
+        running.cancel()
+        await running.value
+    }
+
+    /// Logging in can take a vendor seconds: whoever left meanwhile must not be pushed after the answer.
+    @Test(arguments: [false, true])
+    func `a change of devices waits for a slow login, not for the vendor's answer`(isReporting: Bool) async throws {
+        let (login, loggedIn) = AsyncStream.makeStream(of: Void.self)
+        let (answer, answering) = AsyncStream.makeStream(of: Void.self)
+        let (reached, reaching) = AsyncStream.makeStream(of: Void.self)
+        let store = ScriptedStore(jobs: [.sample(1)])
+        let sender = ScriptedSender(isReporting: false) { batch in
+            reaching.yield()
+            await RequestStart.unreported {
+                RequestStart.current?.report()
+                for await _ in login { return }
+            }
+            if isReporting { RequestStart.current?.report() }
+            for await _ in answer { break }
+            return batch.map { _ in .sent(vendorID: nil) }
+        }
+        let queue = PushQueue(
+            store: store, catalog: sender, tenants: { _ in .sample }, limits: Limits(), clock: WallClock { 2000 },
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        try await queue.reloadSettings()
+        let running = Task { await queue.run() }
+        for await _ in reached { break }
+        let isAnswered = Mutex(false)
+        let change = Task {
+            await queue.devicesChanged()
+            isAnswered.withLock { $0 = true }
+        }
+        for _ in 0..<1000 { await Task.yield() }
+        #expect(!isAnswered.withLock { $0 }, "the request with the push has not begun")
+        loggedIn.finish()
+        if !isReporting { answering.finish() }
+        await change.value
+        answering.finish()
+        try await until("the push is written down") { store.ended == 1 }
         running.cancel()
         await running.value
     }

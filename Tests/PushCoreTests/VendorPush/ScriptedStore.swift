@@ -150,17 +150,21 @@ final class ScriptedSender: VendorSender, VendorCatalog, Sendable {
     let batchForm: BatchForm
     let canSendSilently = true
     let replaces: Bool
+    /// Says by itself that a request begins.
+    let isReporting: Bool
     let requests = Mutex<[[String]]>([])
     private let answer: @Sendable ([VendorPush]) async -> [VendorAnswer]
 
     init(
         vendor: Vendor = .huawei, concurrentMax: Int = 10, form: BatchForm = .single, replaces: Bool = true,
+        isReporting: Bool = true,
         answer: @escaping @Sendable ([VendorPush]) async -> [VendorAnswer]
     ) {
         self.vendor = vendor
         self.concurrentMax = concurrentMax
         batchForm = form
         self.replaces = replaces
+        self.isReporting = isReporting
         self.answer = answer
     }
 
@@ -170,6 +174,7 @@ final class ScriptedSender: VendorSender, VendorCatalog, Sendable {
 
     func send(_ batch: [VendorPush]) async -> [VendorAnswer] {
         requests.withLock { $0.append(batch.map(\.token.token)) }
+        if isReporting { RequestStart.current?.report() }
         return await answer(batch)
     }
 

@@ -87,6 +87,20 @@ import Testing
         #expect(jobs.allSatisfy { $0.attempts == 1 && $0.claimedAt == story.now })
     }
 
+    @Test(arguments: [(1, 0, 1), (4, 3, 1), (2, 2, 0)])
+    func `the room that one class leaves is the other's`(total: Int, transactional: Int, marketing: Int) async throws {
+        let story = try await Story.begin(10)
+        try await story.storage.commits.run { writer in
+            // All but so many are marketing.
+            try writer.db.execute(sql: "UPDATE push SET class = 1 WHERE key > ?", arguments: [transactional])
+        }
+        let claim = JobClaim(lane: story.lane, limits: [.transactional: total, .marketing: total], total: total)
+        let jobs = try await story.storage.claimJobs(
+            [claim], besides: [], now: story.now, leaseUntil: story.now + 1000)
+        #expect(jobs.count { $0.messageClass == .transactional } == transactional)
+        #expect(jobs.count { $0.messageClass == .marketing } == marketing)
+    }
+
     @Test func `a page is read as it is in one moment`() async throws {
         let story = try await Story.begin(6, push: #","push":{"badge":"auto"}"#)
         let jobs = try await story.claim(6)

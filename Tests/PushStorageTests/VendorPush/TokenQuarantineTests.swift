@@ -1,3 +1,4 @@
+import GRDB
 import PushCore
 import Testing
 
@@ -258,6 +259,115 @@ import Testing
         }
         #expect(try await story.doubt(.apns) == Revival(tokens: 250, pushes: 250))
         #expect(try await story.dead() == [])
+    }
+
+    @Test func `a device's many pushes wait again in bounded transactions`() async throws {
+        let story = try await Story.begin()
+        let ann = try await story.person("ann", "apns:a")
+        let count = TokenRevival.pushesAtOnce + 7
+        try await story.push("m0", to: ann)
+        try await story.kill(.apns, isDoubtful: true)
+        for number in 1..<count { try await story.push("m\(number)", to: ann) }
+        let filter = QuarantineFilter(tenant: story.store.tenant.key)
+        let (first, place) = try await story.storage.commits.run { [now = story.now] writer in
+            try TokenRevival(writer: writer, now: now).step(filter, from: TokenRevival.Place())
+        }
+        #expect(first == Revival(tokens: 1, pushes: TokenRevival.pushesAtOnce))
+        let next = try #require(place)
+        let (rest, end) = try await story.storage.commits.run { [now = story.now] writer in
+            try TokenRevival(writer: writer, now: now).step(filter, from: next)
+        }
+        #expect(rest == Revival(tokens: 0, pushes: 7) && end == nil)
+        let waiting = try await story.storage.claimJobs(
+            lane: story.lane(.apns), limit: count + 10, now: story.now, leaseUntil: story.now + 1000)
+        #expect(waiting.count == count)
+    }
+
+    @Test func `a push that asked for one try, and one that replaces another, do not wait again`() async throws {
+        let story = try await Story.begin()
+        let ann = try await story.person("ann", "apns:a")
+        try await story.push("m1", to: ann, #","push":{"ttl":0}"#)
+        try await story.kill(.apns, isDoubtful: true)
+        try await story.push("m2", to: ann, #","push":{"ttl":0}"#)
+        try await story.push("m3", to: ann)
+        try await story.storage.commits.run { writer in
+            try writer.db.execute(
+                sql: "UPDATE push SET turn = 1 WHERE message = (SELECT key FROM message WHERE id = 'm3')")
+        }
+        #expect(try await story.doubt(.apns) == Revival(tokens: 1, pushes: 0))
+        #expect(try await story.storage.lanesWithJobs().isEmpty)
+    }
+
+    @Test func `pushes to revive are found by device and time`() async throws {
+        let story = try await Story.begin()
+        let plan = try await story.storage.file.read { db in
+            try String.fetchAll(
+                db, sql: "EXPLAIN QUERY PLAN \(TokenRevival.resumableSQL)", arguments: [1, 0, 0, 0, 10],
+                adapter: SuffixRowAdapter(fromIndex: 3))
+        }
+        #expect(plan.contains { $0.contains("push_without_token (device=? AND expires_at>?)") }, "\(plan)")
+        #expect(!plan.contains { $0.contains("TEMP B-TREE") }, "\(plan)")
+    }
+
+    // MARK: Pushes beside the one that found out
+
+    @Test func `of a dead token's other pushes those under way are left alone, the rest end with its code`()
+        async throws
+    {
+        let story = try await Story.begin()
+        let ann = try await story.person("ann", "apns:a")
+        for id in ["m1", "m2", "m3"] { try await story.push(id, to: ann) }
+        let jobs = try await story.storage.claimJobs(
+            lane: story.lane(.apns), limit: 2, now: story.now, leaseUntil: story.now + 10_000)
+        let token = PushToken(vendor: .apns, token: "a")
+        let reply = VendorReply(code: "Gone", text: "in words")
+        try await story.storage.change(
+            [(jobs[0], .tokenDead(token, reply, since: nil, isDoubtful: false))], at: story.now)
+        #expect(try await story.reason("m1", ann) == "token_dead")
+        #expect(try await story.reason("m2", ann) == "waiting", "its own answer is to come")
+        #expect(try await story.reason("m3", ann) == "token_dead")
+        let words = try await story.storage.file.read { db in
+            try String.fetchAll(db, sql: "SELECT code || ' ' || text FROM push WHERE reason = 'token_dead'")
+        }
+        #expect(words == ["Gone in words", "Gone in words"])
+        // It had been claimed but not sent: without a token it ends as the others.
+        try await story.storage.change([(jobs[1], .skipped(.noToken))], at: story.now)
+        #expect(try await story.reason("m2", ann) == "token_dead")
+    }
+
+    @Test func `a claimed push whose token died meanwhile goes on to the next one`() async throws {
+        let story = try await Story.begin()
+        let ann = try await story.person("ann", "apns:a", "fcm:f")
+        for id in ["m1", "m2"] { try await story.push(id, to: ann) }
+        let jobs = try await story.storage.claimJobs(
+            lane: story.lane(.apns), limit: 2, now: story.now, leaseUntil: story.now + 10_000)
+        let token = PushToken(vendor: .apns, token: "a")
+        try await story.storage.change(
+            [(jobs[0], .tokenDead(token, VendorReply(code: "Gone"), since: nil, isDoubtful: false))], at: story.now)
+        try await story.storage.change([(jobs[1], .skipped(.noToken))], at: story.now)
+        let next = try await story.storage.claimJobs(
+            lane: story.lane(.fcm), limit: 5, now: story.now, leaseUntil: story.now + 10_000)
+        #expect(Set(next.map(\.key)) == Set(jobs.map(\.key)))
+    }
+
+    @Test func `an accepted push names the token it went to, not the one it was given meanwhile`() async throws {
+        let story = try await Story.begin()
+        let ann = try await story.person("ann", "apns:a")
+        try await story.push("m1", to: ann)
+        let job = try await story.claim(.apns)
+        _ = try await story.person("ann", "fcm:f")
+        try await story.storage.change(
+            [
+                (
+                    job,
+                    .accepted(vendor: .apns, vendorID: "v", token: PushToken(vendor: .apns, token: "a"))
+                )
+            ], at: story.now)
+        let went = try await story.storage.file.read { db in
+            try String.fetchOne(
+                db, sql: "SELECT p.vendor || ' ' || t.token FROM push p JOIN push_token t ON t.key = p.token")
+        }
+        #expect(went == "apns a")
     }
 
     // MARK: Registered again

@@ -1,6 +1,7 @@
 import CryptoExtras
 import JWTKit
 import PushCore
+import Synchronization
 import Testing
 
 @testable import PushVendors
@@ -65,6 +66,17 @@ import Testing
         #expect(claims.scope == "https://www.googleapis.com/auth/firebase.messaging")
         #expect(claims.aud == "http://127.0.0.1:\(text.1)/token")
         #expect(claims.exp - claims.iat == 3600)
+    }
+
+    @Test func `a push begins after the login, before its own request`() async throws {
+        try await withSender { request in
+            request.path == "/token" ? Self.login(1) : Self.accepted
+        } _: { sender, server in
+            let before = Mutex<[[String]]>([])
+            let start = RequestStart { before.withLock { $0.append(server.requests.map(\.path)) } }
+            _ = await RequestStart.$current.withValue(start) { await sender.send(push(.fcm)) }
+            #expect(before.withLock { $0 } == [["/token"]])
+        }
     }
 
     @Test func `200 pushes at once log in once`() async throws {

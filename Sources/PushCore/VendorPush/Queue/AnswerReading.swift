@@ -20,7 +20,9 @@ struct AnswerReading: Sendable {
         let attempts = prepared.job.attempts
         switch answer {
         case .sent(let vendorID):
-            return Meaning(change: .accepted(vendor: vendor, vendorID: vendorID, use: prepared.use))
+            return Meaning(
+                change: .accepted(
+                    vendor: vendor, vendorID: vendorID, use: prepared.use, token: prepared.push.token))
         case .dead(let reply, _, true) where isBraked: return Meaning(change: again(prepared, at: now, reply))
         case .dead(let reply, let since, let isDoubtful):
             return Meaning(

@@ -141,8 +141,12 @@ extension PushQueue {
         counts.withLock { counts in
             for prepared in batch { counts.began(after: beganAt - prepared.job.dueAt, vendor: pump.sender.vendor) }
         }
-        barrier.end(generation)
-        let answers: [VendorAnswer] = await pump.sender.send(batch.map(\.push))
+        let beginning = RequestStart { self.barrier.end(generation) }
+        let pushes = batch.map(\.push)
+        let answers: [VendorAnswer] = await RequestStart.$current.withValue(beginning) {
+            await pump.sender.send(pushes)
+        }
+        beginning.report()
         let complete = AnswerReading.complete(answers, for: batch.count)
         let doubted = stopDoubted(batch, complete, of: pump)
         settle(batch, complete, of: pump, began: began, isProbe: isProbe)

@@ -116,6 +116,8 @@ public final class PushQueue: Sendable {
             let jobs = try await store.claimJobs(
                 claims.claims, besides: claims.held, now: now, leaseUntil: now + Self.leaseMilliseconds)
             release(book.claimed(jobs, by: claims.claims))
+            // A pause of a device is not known to the disk: what was claimed for it goes back until it is over.
+            freeHeldBack()
             startPumps()
         }
         if claims.isAnyUnknown { try await heal() }
