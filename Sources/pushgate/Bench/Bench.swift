@@ -45,6 +45,8 @@ struct Bench: AsyncParsableCommand {
     var rate = 200
     @Option(help: "faults: milliseconds by which the other vendor's p99 may grow in any case.")
     var floor = 5.0
+    @Option(help: "faults: milliseconds by which a request may come late after Retry-After in any case.")
+    var late = 250
     @Option(help: "faults: only these ways, separated by commas.")
     var modes = ""
     @Flag(help: "Print JSON.")
@@ -54,7 +56,7 @@ struct Bench: AsyncParsableCommand {
         guard ["accept", "single", "fallback", "faults"].contains(workload) else {
             throw ValidationError("There are four workloads so far: accept, single, fallback and faults.")
         }
-        guard pushes >= 100, rate >= 10, floor >= 0 else {
+        guard pushes >= 100, rate >= 10, floor >= 0, late >= 0 else {
             throw ValidationError("At least 100 pushes, and 10 a second.")
         }
         _ = try chosenModes()
@@ -119,18 +121,21 @@ struct Bench: AsyncParsableCommand {
         let rows = try await withSimulator(keptPushes: 40 * pushes, keptRequests: 100 * pushes) { gateway, simulator in
             try await FaultWorkload(
                 gateway: gateway, simulator: simulator, modes: chosen, pushes: pushes, rate: rate, floor: floor,
+                late: late,
                 progress: progress
             ).run()
         }
         if json {
             let report: JSONValue = [
                 "machine": .string(BenchMachine.description),
-                "settings": .string(FaultRow.rules(floor: floor)),
+                "settings": .string(FaultRow.rules(floor: floor, late: late)),
                 "workloads": .array(rows.map(\.json)),
             ]
             print(report)
         } else {
-            print("machine        \(BenchMachine.description)\nrules          \(FaultRow.rules(floor: floor))")
+            print(
+                "machine        \(BenchMachine.description)\nrules          \(FaultRow.rules(floor: floor, late: late))"
+            )
             print(FaultRow.heading)
             for row in rows { print(row.line) }
         }

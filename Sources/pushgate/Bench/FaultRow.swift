@@ -35,9 +35,9 @@ struct FaultRow: Sendable {
     static let probesMax = 5
     static let growthMax = 1.2
 
-    static func rules(floor: Double) -> String {
+    static func rules(floor: Double, late: Int) -> String {
         """
-        none lost or shown twice; Retry-After never early, at most 10 % and \(RequestPauses.lateFloor) ms late \
+        none lost or shown twice; Retry-After never early, at most 10 % and \(late) ms late \
         (the first \(RequestPauses.underWayMax) requests within \(RequestPauses.underWay) ms of the answer were under way); the other vendor's p99 at most \
         \(growthMax) times that beside a vendor in health, and \(Int(floor)) ms; at most \(probesMax) requests/s to a \
         vendor that fails altogether; synchronous=FULL, vendor simulator on this machine

@@ -15,6 +15,8 @@ struct FaultWorkload {
     let rate: Int
     /// Milliseconds by which the other vendor's p99 may grow in any case.
     let floor: Double
+    /// Milliseconds by which a request may come late after `Retry-After` in any case.
+    let late: Int
     let progress: (String) -> Void
 
     /// Messages to everybody while a fault holds.
@@ -210,7 +212,7 @@ struct FaultWorkload {
         let row = FaultRow(
             mode: mode, count: count, requests: all.count, hit: simulator.counters(mode.vendor).disturbed,
             highestRate: RequestRate.highest(all.map(\.receivedAt), from: firstHit + 1000, to: held.upperBound),
-            pauses: RequestPauses(asked), otherCount: otherCount(others, mode.other),
+            pauses: RequestPauses(asked, lateFloor: Int64(late)), otherCount: otherCount(others, mode.other),
             other: latency(of: others, to: mode.other), alone: stage.alone[mode.other] ?? 0,
             healthy: stage.healthy[mode.vendor] ?? 0, wrong: [])
         return row.judged(deadAccepted: raw.count { dead.contains($0.token) }, floor: floor)

@@ -3,12 +3,11 @@ import PushSimulators
 /// Whether the pauses that a vendor asked for were kept, from the times at which its requests came.
 ///
 /// Requests that were under way when the vendor said `Retry-After` cannot be taken back: the first
-/// ``underWayMax`` that come within ``underWay`` after the first such answer belong to it. The next one may come when the latest `Retry-After` among them
-/// has passed, and must come before a tenth of it more, with ``lateFloor`` for a busy machine.
+/// ``underWayMax`` that come within ``underWay`` after the first such answer belong to it. The next one may come
+/// when the latest `Retry-After` among them has passed, and must come before a tenth of it more, with `lateFloor` for a busy machine.
 struct RequestPauses: Sendable {
     static let underWay: Int64 = 1000
     static let underWayMax = 128
-    static let lateFloor: Int64 = 250
 
     /// How often the vendor asked and a request came afterwards.
     private(set) var count = 0
@@ -20,8 +19,10 @@ struct RequestPauses: Sendable {
     /// The most that a request came after the time asked for, in milliseconds.
     private(set) var latestBy: Int64 = 0
 
-    /// - Parameter requests: of one credential, in order.
-    init(_ requests: [RecordedRequest]) {
+    /// - Parameters:
+    ///   - requests: of one credential, in order.
+    ///   - lateFloor: milliseconds by which a request may be late in any case.
+    init(_ requests: [RecordedRequest], lateFloor: Int64 = 250) {
         var next = requests.startIndex
         while let first = requests[next...].firstIndex(where: { $0.retryAt != nil }) {
             let begin = requests[first].receivedAt
@@ -40,7 +41,7 @@ struct RequestPauses: Sendable {
             let over = requests[next].receivedAt - retryAt
             count += 1
             latestBy = max(latestBy, over)
-            if over > (retryAt - asker.receivedAt) / 10 + Self.lateFloor { late += 1 }
+            if over > (retryAt - asker.receivedAt) / 10 + lateFloor { late += 1 }
         }
     }
 }
