@@ -94,7 +94,8 @@ final class APNsSender: SinglePushSender {
             }
             return answer(first, token)
         } catch {
-            return .auth(VendorReply(code: "signing_failed", text: "The provider token could not be signed"))
+            return .auth(
+                VendorReply(code: "signing_failed", text: "The provider token could not be signed", isLocal: true))
         }
     }
 

@@ -134,7 +134,7 @@ package final class OutboundClient: Sendable {
             case .granted(let generation): return .success(generation)
             case .opening(let task):
                 if case .failure(let fault) = await task.value { return .failure(fault) }
-            case .shutDown: return .failure(.notSent(VendorReply(code: "shut_down")))
+            case .shutDown: return .failure(.notSent(VendorReply(code: "shut_down", isLocal: true)))
             }
         }
         return .failure(.notSent(VendorReply(code: "no_connection")))
@@ -180,7 +180,8 @@ package final class OutboundClient: Sendable {
             return .success(ClientGeneration(client, until: .now() + settings.pinnedFor))
         } catch {
             if error.isTransient { return .failure(.notSent(VendorReply(code: "dns_failed", text: error.reason))) }
-            return .failure(.refused(VendorReply(code: "private_address", text: "The URL " + error.reason)))
+            return .failure(
+                .refused(VendorReply(code: "private_address", text: "The URL " + error.reason, isLocal: true)))
         }
     }
 

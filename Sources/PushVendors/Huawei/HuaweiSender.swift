@@ -42,7 +42,7 @@ final class HuaweiSender: VendorSender {
 
     /// A dry run of this very push: Huawei checks credential, request and token.
     func check(_ push: VendorPush) async -> VendorAnswer {
-        await send([push], isDryRun: true).first ?? .retry(VendorReply(code: "no_answer"))
+        await send([push], isDryRun: true).first ?? .retry(VendorReply(code: "no_answer", isLocal: true))
     }
 
     func shutdown() async {

@@ -35,7 +35,7 @@ final class MeizuSender: VendorSender {
         let good = zip(batch, isWhole).filter(\.1).map(\.0)
         var answers = good.isEmpty ? [] : await post(first, to: good)
         for index in batch.indices where !isWhole[index] {
-            let said = VendorReply(code: "vendor_refused", text: "The token is no pushId")
+            let said = VendorReply(code: "vendor_refused", text: "The token is no pushId", isLocal: true)
             answers.insert(.drop(said), at: index)
         }
         return answers
@@ -48,7 +48,7 @@ final class MeizuSender: VendorSender {
         probe.token = PushToken(vendor: .meizu, token: Self.nobody)
         probe.data = nil
         probe.override = nil
-        return await post(probe, to: [probe]).first ?? .retry(VendorReply(code: "no_answer"))
+        return await post(probe, to: [probe]).first ?? .retry(VendorReply(code: "no_answer", isLocal: true))
     }
 
     static let nobody = "S5Q000000000000000000000000000000000000"

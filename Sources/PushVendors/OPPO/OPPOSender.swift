@@ -81,7 +81,7 @@ final class OPPOSender: VendorSender {
         async let abroad = send(second.map { batch[$0] }, to: overseas, deadline: deadline)
         for (index, answer) in zip(first, await atHome) { answers[index] = answer }
         for (index, answer) in zip(second, await abroad) { answers[index] = answer }
-        return answers.map { $0 ?? .retry(VendorReply(code: "no_answer")) }
+        return answers.map { $0 ?? .retry(VendorReply(code: "no_answer", isLocal: true)) }
     }
 
     /// OPPO has no dry run: the login is what can be checked without delivering anything.
@@ -94,12 +94,12 @@ final class OPPOSender: VendorSender {
 
     /// What OPPO need not be asked about.
     private static func refusal(_ push: VendorPush) -> VendorAnswer? {
-        if push.isSilent { return .drop(VendorReply(code: "background", text: "OPPO shows every push")) }
+        if push.isSilent { return .drop(VendorReply(code: "background", text: "OPPO shows every push", isLocal: true)) }
         // Some of the vendor's calls take several ids with a separator in between.
         let isID = push.token.token.utf8.allSatisfy {
             $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: ",") && $0 != UInt8(ascii: ";")
         }
-        return isID ? nil : .dead(VendorReply(code: "illegal_token"))
+        return isID ? nil : .dead(VendorReply(code: "illegal_token", isLocal: true))
     }
 
     private func send(_ pushes: [VendorPush], to host: Host, deadline: NIODeadline) async -> [VendorAnswer] {

@@ -36,7 +36,7 @@ final class WebPushSender: SinglePushSender {
             return error.answer
         }
         if let left = origins.pauseLeft(of: subscription.endpoint.origin) {
-            let said = VendorReply(code: "429", text: "The push service asked for a pause")
+            let said = VendorReply(code: "429", text: "The push service asked for a pause", isLocal: true)
             return .slow(said, scope: .device, after: left)
         }
         let request = WebPushRequest(settings.common.completing(push))
@@ -47,7 +47,7 @@ final class WebPushSender: SinglePushSender {
                 receiver: subscription.publicKey, authSecret: subscription.authSecret,
                 sender: P256.KeyAgreement.PrivateKey(), salt: salt),
             let body = try? encryption.body(of: request.plaintext)
-        else { return .drop(VendorReply(code: "encryption_failed")) }
+        else { return .drop(VendorReply(code: "encryption_failed", isLocal: true)) }
         let outgoing = OutboundRequest(url: target.text, headers: request.headers, body: body)
         return await post(outgoing, to: target, for: subscription.endpoint)
     }
@@ -88,9 +88,12 @@ final class WebPushSender: SinglePushSender {
         var refused: String?
         while true {
             guard let authorization = try? origins.authorization(for: origin, refused: refused) else {
-                return .auth(VendorReply(code: "signing_failed", text: "The VAPID token could not be signed"))
+                return .auth(
+                    VendorReply(code: "signing_failed", text: "The VAPID token could not be signed", isLocal: true))
             }
-            guard let client = clients.client(for: target) else { return .retry(VendorReply(code: "shut_down")) }
+            guard let client = clients.client(for: target) else {
+                return .retry(VendorReply(code: "shut_down", isLocal: true))
+            }
             var request = request
             request.headers.add(name: "authorization", value: authorization)
             switch await client.send(request, deadline: deadline) {

@@ -246,7 +246,8 @@ import Testing
             .answer(200, body: #"{"code":"200"}"#)
         } _: { sender, server in
             let batch = ["p1", "p2,p3", "p4"].map { push(.meizu, token: $0) }
-            let refused = VendorAnswer.drop(VendorReply(code: "vendor_refused", text: "The token is no pushId"))
+            let refused = VendorAnswer.drop(
+                VendorReply(code: "vendor_refused", text: "The token is no pushId", isLocal: true))
             #expect(await sender.send(batch) == [.sent(vendorID: nil), refused, .sent(vendorID: nil)])
             #expect(fields(of: server.requests.first)["pushIds"] == "p1,p4")
             #expect(await sender.send([batch[1]]) == [refused])

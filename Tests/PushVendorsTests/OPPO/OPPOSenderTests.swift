@@ -57,8 +57,8 @@ import Testing
             #expect(
                 answers == [
                     .sent(vendorID: "o1"), .sent(vendorID: "o2"),
-                    .drop(VendorReply(code: "background", text: "OPPO shows every push")),
-                    .dead(VendorReply(code: "illegal_token")), .sent(vendorID: "o3"),
+                    .drop(VendorReply(code: "background", text: "OPPO shows every push", isLocal: true)),
+                    .dead(VendorReply(code: "illegal_token", isLocal: true)), .sent(vendorID: "o3"),
                 ])
             #expect(server.requests.map(\.path).last == "/server/v1/message/notification/unicast_batch")
             #expect(server.requests.count == 2)

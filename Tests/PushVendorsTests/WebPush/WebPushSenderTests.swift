@@ -144,7 +144,7 @@ import Testing
             #expect(
                 await sender.send(message(to: server))
                     == .slow(VendorReply(code: "429"), scope: .device, after: .seconds(3600)))
-            let said = VendorReply(code: "429", text: "The push service asked for a pause")
+            let said = VendorReply(code: "429", text: "The push service asked for a pause", isLocal: true)
             #expect(
                 await sender.send(message(to: server, path: "/p/2"))
                     == .slow(said, scope: .device, after: .seconds(600)))
@@ -160,7 +160,8 @@ import Testing
         } _: { sender, server in
             #expect(
                 await sender.send(push(.webpush, token: "abc"))
-                    == .drop(VendorReply(code: "vendor_refused", text: "The token is no PushSubscription")))
+                    == .drop(
+                        VendorReply(code: "vendor_refused", text: "The token is no PushSubscription", isLocal: true)))
             for url in [
                 "http://127.0.0.1:\(server.port)/", "https://127.0.0.1:\(server.port)/", "https://[::1]/",
                 "https://localhost/", "http://push.example.net/",
@@ -183,7 +184,9 @@ import Testing
             let token = device.subscription("http://8.8.8.8/p")
             #expect(
                 await sender.send(push(.webpush, token: token))
-                    == .drop(VendorReply(code: "vendor_refused", text: "The token's URL must be an https URL")))
+                    == .drop(
+                        VendorReply(code: "vendor_refused", text: "The token's URL must be an https URL", isLocal: true)
+                    ))
         }
     }
 

@@ -130,7 +130,7 @@ import Testing
         } _: { sender, server in
             #expect(sender.batchForm == .sameContent(max: 1000))
             let answers: [VendorAnswer] = await sender.send(["a", "b,c", "d"].map { push(.xiaomi, token: $0) })
-            let illegal = VendorAnswer.dead(VendorReply(code: "illegal_token"))
+            let illegal = VendorAnswer.dead(VendorReply(code: "illegal_token", isLocal: true))
             #expect(answers == [.sent(vendorID: "x1"), illegal, .sent(vendorID: "x1")])
             #expect(server.requests.map(\.path) == ["/v3/message/regid"])
             let request = try #require(server.requests.first)
