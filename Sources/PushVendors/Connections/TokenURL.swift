@@ -12,7 +12,10 @@ struct TokenURL: Sendable {
     struct Refusal: Error, Equatable {
         let answer: VendorAnswer
 
-        init(_ reason: String) { answer = .drop(VendorReply(code: "vendor_refused", text: reason, isLocal: true)) }
+        /// The token is not what this vendor's tokens are, and never will be.
+        init(_ reason: String) {
+            answer = .dead(VendorReply(code: "illegal_token", text: reason, isLocal: true))
+        }
 
         fileprivate init(_ refusal: EndpointPolicy.Refusal) {
             answer =

@@ -61,7 +61,8 @@ final class HuaweiSender: VendorSender {
                 headers: [
                     "content-type": "application/json;charset=UTF-8", "authorization": "Bearer " + access.text,
                 ],
-                body: request.body)
+                body: request.body,
+                replyBytesMax: OutboundRequest.replyBytesMax(naming: tokens.map(\.token)))
         }
         switch outcome {
         case .answered(let answer): return Array(repeating: answer, count: batch.count)

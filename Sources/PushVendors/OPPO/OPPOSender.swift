@@ -115,7 +115,8 @@ final class OPPOSender: VendorSender {
         let outcome = await host.requests.send(deadline: deadline, isRefused: OPPOReply.isRefusedLogin) { access in
             OutboundRequest(
                 url: host.base + request.path, headers: ["content-type": FormBody.contentType],
-                body: request.body(accessToken: access.text))
+                body: request.body(accessToken: access.text),
+                replyBytesMax: OutboundRequest.replyBytesMax(naming: pushes.map(\.token.token)))
         }
         switch outcome {
         case .answered(let answer): return .each(Array(repeating: answer, count: pushes.count))
@@ -125,8 +126,25 @@ final class OPPOSender: VendorSender {
             for code in Set(reply.uncertainCodes) {
                 unknownReplies.note(code: code, reply: raw, hiding: tokens.map(\.token) + [settings.masterSecret])
             }
-            return reply.outcome(for: tokens, now: clock.now)
+            let outcome = reply.outcome(for: tokens, now: clock.now)
+            // Halves would be refused like the whole.
+            if case .undivided(.drop(let said)) = outcome, said.code == OPPOReply.levelRefused, haveOneClass(pushes) {
+                return .each(Array(repeating: .auth(said), count: pushes.count))
+            }
+            return outcome
         }
+    }
+
+    /// Whether category, channel and level are the same in all of them.
+    private func haveOneClass(_ pushes: [VendorPush]) -> Bool {
+        let classes = Set(
+            pushes.map { push in
+                [
+                    push.category, push.channel, "\(push.messageClass)", "\(push.isQuiet)",
+                    "\(push.isHighPriority)", push.override?.text,
+                ]
+            })
+        return classes.count == 1
     }
 
     /// A category or level that is refused again and again is the credential's fault, not one push's.

@@ -78,8 +78,17 @@ final class WebPushSender: SinglePushSender {
 
     // MARK: Requests
 
-    /// A refused VAPID token is renewed once. A service that goes on refusing while it accepts others speaks of this
-    /// subscription, which was made with another key; without such proof it speaks of the credential.
+    /// Hosts of the browser makers. Any other host was named by a device: what it says concerns its own subscriptions.
+    static func isBrowserMakers(_ host: String) -> Bool {
+        ["fcm.googleapis.com", "web.push.apple.com"].contains(host)
+            || [".push.services.mozilla.com", ".notify.windows.com"].contains { host.hasSuffix($0) }
+    }
+
+    private func isKnown(_ endpoint: EndpointURL, _ target: EndpointURL) -> Bool {
+        Self.isBrowserMakers(endpoint.host) || target.origin == settings.common.endpoint?.origin
+    }
+
+    /// A refused VAPID token is renewed once.
     private func post(_ request: OutboundRequest, to target: EndpointURL, for endpoint: EndpointURL) async
         -> VendorAnswer
     {
@@ -97,26 +106,42 @@ final class WebPushSender: SinglePushSender {
             var request = request
             request.headers.add(name: "authorization", value: authorization)
             switch await client.send(request, deadline: deadline) {
-            case .failure(let fault): return fault.answerForTokenURL
+            case .failure(let fault): return conclude(fault.answerForTokenURL, endpoint, isKnown(endpoint, target))
             case .success(let reply):
                 let read = WebPushReply(reply, endpoint: endpoint, now: clock.now)
                 if read.isRefusedAuthorization, refused == nil {
                     refused = authorization
                     continue
                 }
-                return conclude(read.answer, origin: origin)
+                return conclude(read.answer, endpoint, isKnown(endpoint, target))
             }
         }
     }
 
-    private func conclude(_ answer: VendorAnswer, origin: String) -> VendorAnswer {
+    /// Judges a subscription and its service, never the credential for what one host says: a device names the host.
+    ///
+    /// - A refusal: while the same service takes others, the subscription was made with another key and is dead. Else
+    ///   it is put off, until several subscriptions of known services were refused and none was taken.
+    /// - A fault, or no answer, of a host that nobody vouches for: put off as this device's alone. That an unknown
+    ///   outcome is repeated then is harmless, for `tag` has the repeat take the place of the first.
+    private func conclude(_ answer: VendorAnswer, _ endpoint: EndpointURL, _ isKnown: Bool) -> VendorAnswer {
+        let origin = endpoint.origin
         switch answer {
-        case .sent:
-            origins.accepted(by: origin)
-        case .slow(_, _, let after?):
-            origins.pause(origin, for: after)
-        case .auth(let said) where origins.hasJustAccepted(origin):
-            return .dead(said, mayBeMisconfiguration: true)
+        case .retry(let said, let after, _) where !isKnown:
+            let wait = origins.failed(origin)
+            return .slow(said, scope: .device, after: after ?? wait)
+        case .unknown(let said) where !isKnown:
+            return .slow(said, scope: .device, after: origins.failed(origin))
+        case .retry, .unknown: return answer
+        default: origins.answered(origin)
+        }
+        switch answer {
+        case .sent: origins.accepted(by: origin, isKnown: isKnown)
+        case .slow(_, _, let after?): origins.pause(origin, for: after)
+        case .auth(let said):
+            if origins.hasJustAccepted(origin) { return .dead(said) }
+            let isKeyBad = isKnown && origins.isKeyRefused(for: endpoint.text)
+            return isKeyBad ? answer : .slow(said, scope: .device)
         default: break
         }
         return answer

@@ -74,7 +74,7 @@ final class XiaomiSender: VendorSender {
         let request = OutboundRequest(
             url: url,
             headers: ["content-type": FormBody.contentType, "authorization": "key=" + settings.appSecret],
-            body: form.body)
+            body: form.body, replyBytesMax: OutboundRequest.replyBytesMax(naming: tokens.map(\.token)))
         switch await client.send(request, deadline: deadline) {
         case .failure(let fault): return .each(Array(repeating: fault.answer, count: tokens.count))
         case .success(let raw):

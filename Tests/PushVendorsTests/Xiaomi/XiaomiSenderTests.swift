@@ -96,6 +96,9 @@ import Testing
         let settings = #"{"packageName":"p","appSecret":"s","channel":"chat","marketingChannel":"news"}"#
         #expect(try form(push(.xiaomi), settings)["extra.channel_id"] == "chat")
         #expect(try form(push(.xiaomi) { $0.messageClass = .marketing }, settings)["extra.channel_id"] == "news")
+        // The channel for service is no fallback: vendors punish marketing in it.
+        let service = #"{"packageName":"p","appSecret":"s","channel":"chat"}"#
+        #expect(try form(push(.xiaomi) { $0.messageClass = .marketing }, service)["extra.channel_id"] == nil)
         #expect(try form(push(.xiaomi) { $0.sound = "" })["notify_type"] == "4")
     }
 
