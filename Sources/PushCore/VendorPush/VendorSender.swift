@@ -5,10 +5,14 @@ public struct VendorReply: Sendable, Equatable {
     /// The vendor's code (`BadDeviceToken`, `UNREGISTERED`, an HTTP status when there is nothing better).
     public let code: String
     public let text: String
+    /// The adapter made this answer itself, without asking the vendor: it says nothing of the credential and proves
+    /// nothing about the vendor.
+    public var isLocal: Bool
 
-    public init(code: String, text: String = "") {
+    public init(code: String, text: String = "", isLocal: Bool = false) {
         self.code = code
         self.text = text
+        self.isLocal = isLocal
     }
 }
 

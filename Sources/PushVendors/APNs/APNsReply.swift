@@ -6,6 +6,9 @@ enum APNsReply {
     static let expiredProviderToken = "ExpiredProviderToken"
     static let tooManyProviderTokens = "TooManyProviderTokenUpdates"
 
+    /// Apple means the connection, which it is about to end.
+    static let endOfConnection: Set<String> = ["IdleTimeout", "ServiceUnavailable", "Shutdown"]
+
     static func reason(in body: [UInt8]) -> String? { (try? RawJSON(parsing: body))?.object?["reason"]?.string }
 
     static func answer(to reply: OutboundReply, token: PushToken, now: Milliseconds) -> VendorAnswer {

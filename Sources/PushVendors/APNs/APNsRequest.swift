@@ -32,9 +32,7 @@ struct APNsRequest: Sendable, Equatable {
     }
 
     private static func headers(of push: VendorPush, type: PushType, topic: String, now: Milliseconds) -> HTTPHeaders {
-        let isStored = push.timeToLiveSeconds > 0
-        let longest = type == .voip ? callStoredMax : storedMax
-        let expiration = isStored ? now / 1000 + Int64(min(push.timeToLiveSeconds, longest)) : 0
+        let expiration = expiration(of: push, storedMax: type == .voip ? callStoredMax : storedMax, now: now)
         let isImmediate = type == .voip || (type == .alert && push.isHighPriority)
         return [
             "content-type": "application/json",
@@ -45,6 +43,11 @@ struct APNsRequest: Sendable, Equatable {
             "apns-collapse-id": StableIdentifier.headerValue(push.replaceKey, bytesMax: collapseIDMax),
             "apns-id": StableIdentifier.uuid(of: push),
         ]
+    }
+
+    /// Seconds since 1970; 0 has Apple try once and store nothing.
+    static func expiration(of push: VendorPush, storedMax: Int = storedMax, now: Milliseconds) -> Int64 {
+        push.timeToLiveSeconds > 0 ? now / 1000 + Int64(min(push.timeToLiveSeconds, storedMax)) : 0
     }
 
     private static func payload(of push: VendorPush, type: PushType) -> [UInt8] {
@@ -70,7 +73,8 @@ struct APNsRequest: Sendable, Equatable {
                 writer.member(member.key, member.value)
             }
         }
-        return Array(built.applying(override: push.override, protecting: [["messageId"]]).bytes)
+        let shown = type == .background ? ["alert", "sound", "badge"].map { ["aps", $0] } : []
+        return Array(built.applying(override: push.override, protecting: [["messageId"]] + shown).bytes)
     }
 
     /// The keys that the gateway writes itself.

@@ -54,8 +54,7 @@ final class APNsSender: SinglePushSender {
     /// Apple has no dry run: a background push to a token that cannot exist tells a good credential
     /// (`BadDeviceToken`) from a bad one.
     func check(_ push: VendorPush) async -> VendorAnswer {
-        let token = PushToken(
-            vendor: .apns, token: String(repeating: "0", count: 64), environment: push.token.environment)
+        let token = probeToken(for: push.token)
         var probe = push
         probe.token = token
         probe.isSilent = true
@@ -65,6 +64,14 @@ final class APNsSender: SinglePushSender {
         let answer = await send(APNsRequest(probe, topic: settings.topic, now: clock.now), for: token)
         if case .dead = answer { return .sent(vendorID: nil) }
         return answer
+    }
+
+    /// A token that cannot exist. A key may be good for one environment alone: the one that the settings name, unless
+    /// the push is for the other.
+    func probeToken(for token: PushToken) -> PushToken {
+        PushToken(
+            vendor: .apns, token: String(repeating: "0", count: 64),
+            environment: token.environment == .sandbox ? .sandbox : settings.environment)
     }
 
     func shutdown() async {
@@ -94,7 +101,8 @@ final class APNsSender: SinglePushSender {
             }
             return answer(first, token)
         } catch {
-            return .auth(VendorReply(code: "signing_failed", text: "The provider token could not be signed"))
+            return .auth(
+                VendorReply(code: "signing_failed", text: "The provider token could not be signed", isLocal: true))
         }
     }
 
@@ -103,8 +111,16 @@ final class APNsSender: SinglePushSender {
     ) async -> Result<OutboundReply, TransportFault> {
         var headers = request.headers
         headers.add(name: "authorization", value: "bearer " + jwt)
-        return await host.client.send(
+        let number = host.client.openedCount
+        let result = await host.client.send(
             OutboundRequest(url: host.base + request.path, headers: headers, body: request.body), deadline: deadline)
+        if case .success(let reply) = result, let reason = APNsReply.reason(in: reply.body),
+            APNsReply.endOfConnection.contains(reason)
+        {
+            // The first of many answers with that reason; the others came over the connection that is left already.
+            host.client.reconnect(unlessNewerThan: number)
+        }
+        return result
     }
 
     private func answer(_ result: Result<OutboundReply, TransportFault>, _ token: PushToken) -> VendorAnswer {

@@ -10,6 +10,8 @@ struct APNsSettings: VendorSettings {
     /// The bundle id; suffixes for special push types are added to it.
     let topic: String
     /// The world that tokens belong to which do not say.
+    /// Where the credential is checked. A push goes where its token's own environment says, which is production where
+    /// the app registered it without one.
     let environment: PushToken.Environment
     let key: P256.Signing.PrivateKey
     let common: CommonSettings

@@ -20,8 +20,11 @@ package struct ConnectionSettings: Sendable {
 
     /// Seconds to connect and answer (contract, to 7).
     package var requestTimeout: TimeAmount = .seconds(10)
-    /// Longest answer that is read, in bytes.
+    /// Longest answer that is read of a tenant's or a device's URL, in bytes, unless the request says that it expects
+    /// more.
     package static let replyBytesMax = 65_536
+    /// Longest answer of all, and of the vendors' own hosts, in bytes.
+    package static let batchReplyBytesMax = 1_048_576
     /// How long a checked address may be used before the name is looked up again.
     package var pinnedFor: TimeAmount = .seconds(300)
 

@@ -11,16 +11,27 @@ package struct OutboundRequest: Sendable, Equatable {
     package var url: String
     package var headers: HTTPHeaders
     package var body: [UInt8]
+    /// The longest answer that is expected, in bytes; at most ``ConnectionSettings/batchReplyBytesMax`` are read.
+    package var replyBytesMax: Int
 
-    package init(method: HTTPMethod = .POST, url: String, headers: HTTPHeaders, body: [UInt8]) {
+    package init(
+        method: HTTPMethod = .POST, url: String, headers: HTTPHeaders, body: [UInt8],
+        replyBytesMax: Int = ConnectionSettings.replyBytesMax
+    ) {
         self.method = method
         self.url = url
         self.headers = headers
         self.body = body
+        self.replyBytesMax = replyBytesMax
+    }
+
+    /// The longest answer to a request for these tokens: each may be named in it, as text within text, with a result.
+    static func replyBytesMax(naming tokens: [String]) -> Int {
+        tokens.reduce(ConnectionSettings.replyBytesMax) { $0 + 2 * $1.utf8.count + 512 }
     }
 }
 
-/// An answer, its body cut at ``ConnectionSettings/replyBytesMax``.
+/// An answer, its body cut at what the request allows (``OutboundRequest/replyBytesMax``).
 package struct OutboundReply: Sendable {
     package let status: Int
     package let headers: HTTPHeaders
@@ -55,6 +66,7 @@ package final class OutboundClient: Sendable {
     static let timeoutsMax = 3
 
     private let origin: EndpointURL
+    private let trust: Trust
     private let isPinned: Bool
     private let connectionsMax: Int
     private let settings: ConnectionSettings
@@ -63,6 +75,7 @@ package final class OutboundClient: Sendable {
     package init(origin: EndpointURL, trust: Trust, connectionsMax: Int, settings: ConnectionSettings) {
         self.origin = origin
         // The operator who allows private addresses has nothing to be checked; the client then uses all addresses.
+        self.trust = trust
         self.isPinned = trust == .tenant && !settings.policy.allowsPrivate
         self.connectionsMax = connectionsMax
         self.settings = settings
@@ -83,7 +96,7 @@ package final class OutboundClient: Sendable {
             if request.method != .GET { outgoing.body = .bytes(ByteBuffer(bytes: request.body)) }
             RequestStart.current?.report()
             let response = try await generation.client.execute(outgoing, deadline: deadline)
-            let body = await Self.read(response, until: deadline)
+            let body = await Self.read(response, bytesMax: bytesMax(of: request), until: deadline)
             give(back: generation, after: nil)
             return .success(
                 OutboundReply(status: Int(response.status.code), headers: response.headers, body: body))
@@ -104,6 +117,16 @@ package final class OutboundClient: Sendable {
             if let current = state.current { retire(current, in: &state) }
         }
     }
+
+    /// ``reconnect()``, unless that has happened since ``openedCount`` was this.
+    func reconnect(unlessNewerThan number: Int) {
+        state.withLock { state in
+            if let current = state.current, state.openedCount <= max(number, 1) { retire(current, in: &state) }
+        }
+    }
+
+    /// How many HTTP clients were opened so far.
+    var openedCount: Int { state.withLock { $0.openedCount } }
 
     /// Waits for requests under way, then closes. Later requests are answered `notSent`.
     package func shutdown() async {
@@ -134,7 +157,7 @@ package final class OutboundClient: Sendable {
             case .granted(let generation): return .success(generation)
             case .opening(let task):
                 if case .failure(let fault) = await task.value { return .failure(fault) }
-            case .shutDown: return .failure(.notSent(VendorReply(code: "shut_down")))
+            case .shutDown: return .failure(.notSent(VendorReply(code: "shut_down", isLocal: true)))
             }
         }
         return .failure(.notSent(VendorReply(code: "no_connection")))
@@ -180,7 +203,8 @@ package final class OutboundClient: Sendable {
             return .success(ClientGeneration(client, until: .now() + settings.pinnedFor))
         } catch {
             if error.isTransient { return .failure(.notSent(VendorReply(code: "dns_failed", text: error.reason))) }
-            return .failure(.refused(VendorReply(code: "private_address", text: "The URL " + error.reason)))
+            return .failure(
+                .refused(VendorReply(code: "private_address", text: "The URL " + error.reason, isLocal: true)))
         }
     }
 
@@ -213,15 +237,17 @@ package final class OutboundClient: Sendable {
     // MARK: Bodies
 
     /// Up to the limit and the deadline. A body that breaks off is what came of it: the status has been said.
-    private static func read(_ response: HTTPClientResponse, until deadline: NIODeadline) async -> [UInt8] {
+    private static func read(
+        _ response: HTTPClientResponse, bytesMax: Int, until deadline: NIODeadline
+    ) async -> [UInt8] {
         if response.headers.first(name: "content-length") == "0" { return [] }
         return await withTaskGroup(of: [UInt8]?.self) { group in
             group.addTask {
                 var bytes: [UInt8] = []
                 do {
                     for try await part in response.body {
-                        bytes.append(contentsOf: part.readableBytesView.prefix(replyBytesMax - bytes.count))
-                        if bytes.count >= replyBytesMax { break }
+                        bytes.append(contentsOf: part.readableBytesView.prefix(bytesMax - bytes.count))
+                        if bytes.count >= bytesMax { break }
                     }
                 } catch {
                     return bytes
@@ -237,5 +263,8 @@ package final class OutboundClient: Sendable {
         }
     }
 
-    private static let replyBytesMax = ConnectionSettings.replyBytesMax
+    private func bytesMax(of request: OutboundRequest) -> Int {
+        let most = ConnectionSettings.batchReplyBytesMax
+        return trust == .vendor ? most : min(request.replyBytesMax, most)
+    }
 }

@@ -12,13 +12,16 @@ struct TokenURL: Sendable {
     struct Refusal: Error, Equatable {
         let answer: VendorAnswer
 
-        init(_ reason: String) { answer = .drop(VendorReply(code: "vendor_refused", text: reason)) }
+        /// The token is not what this vendor's tokens are, and never will be.
+        init(_ reason: String) {
+            answer = .dead(VendorReply(code: "illegal_token", text: reason, isLocal: true))
+        }
 
         fileprivate init(_ refusal: EndpointPolicy.Refusal) {
             answer =
                 refusal.isTransient
-                ? .retry(VendorReply(code: "dns_failed", text: refusal.reason))
-                : .drop(VendorReply(code: "vendor_refused", text: "The token's URL " + refusal.reason))
+                ? .retry(VendorReply(code: "dns_failed", text: refusal.reason, isLocal: true))
+                : .drop(VendorReply(code: "vendor_refused", text: "The token's URL " + refusal.reason, isLocal: true))
         }
     }
 
@@ -41,7 +44,9 @@ struct TokenURL: Sendable {
 extension TransportFault {
     /// What it means for a push whose URL is its token: a forbidden address is the fault of this token alone.
     var answerForTokenURL: VendorAnswer {
-        if case .refused(let said) = self { return .drop(VendorReply(code: "vendor_refused", text: said.text)) }
+        if case .refused(let said) = self {
+            return .drop(VendorReply(code: "vendor_refused", text: said.text, isLocal: true))
+        }
         return answer
     }
 }

@@ -28,7 +28,7 @@ struct AuthorizedRequests: Sendable {
         var last = Outcome.answered(.retry(VendorReply(code: "no_access_token")))
         for isRepeat in [false, true] {
             let access: AccessToken
-            switch await accessToken.current() {
+            switch await accessToken.current(until: deadline) {
             case .success(let current): access = current
             case .failure(let failure): return .answered(failure.answer)
             }

@@ -13,7 +13,7 @@ enum OAuthReply {
             // Never the body in an error: it may hold a token under another name.
             guard let text = body?["access_token"]?.string, !text.isEmpty,
                 text.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
-            else { return .failure(LoginFailure(answer: .auth(VendorReply(code: "login_answer")))) }
+            else { return .failure(LoginFailure(answer: .retry(VendorReply(code: "login_answer")))) }
             // Some write the number as a text.
             let lifetime =
                 body?["expires_in"].flatMap { $0.integer ?? $0.string.flatMap { Int64($0) } } ?? lifetimeDefault

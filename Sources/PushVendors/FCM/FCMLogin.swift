@@ -14,7 +14,7 @@ struct FCMLogin: Sendable {
     func fetch() async -> Result<AccessToken, LoginFailure> {
         let now = clock.now
         guard let assertion = try? assertion(now: now) else {
-            let reply = VendorReply(code: "signing_failed", text: "The assertion could not be signed")
+            let reply = VendorReply(code: "signing_failed", text: "The assertion could not be signed", isLocal: true)
             return .failure(LoginFailure(answer: .auth(reply)))
         }
         let request = OutboundRequest(

@@ -53,8 +53,9 @@ enum FCMReply {
 
     static func answer(to reply: OutboundReply, token: PushToken, now: Milliseconds) -> VendorAnswer {
         if (200..<300).contains(reply.status) {
-            // Google names every message that it takes: without a name somebody else has answered.
-            guard let name = (try? RawJSON(parsing: reply.body))?.object?["name"]?.string else {
+            // Google names every message that it takes: without a name this is somebody else's answer.
+            let name = (try? RawJSON(parsing: reply.body))?.object?["name"]?.string
+            guard let name, !name.isEmpty else {
                 return .unknown(VendorReply(code: "\(reply.status)", text: "The answer names no message."))
             }
             return .sent(vendorID: name)

@@ -10,18 +10,27 @@ struct FCMRequest: Sendable, Equatable {
     let body: [UInt8]
 
     /// - Parameter isDryRun: FCM checks the request and the token and delivers nothing.
-    init(_ push: VendorPush, isDryRun: Bool = false) {
+    init(_ push: VendorPush, isDryRun: Bool = false, now: Milliseconds) {
         // The token is not part of what Google counts and may be long.
         let bytesMax = Self.payloadMax + push.token.token.utf8.count
-        body = PayloadFit.fit(push, bytesMax: bytesMax) { Self.build($0, isDryRun: isDryRun) }
+        body = PayloadFit.fit(push, bytesMax: bytesMax) { Self.build($0, isDryRun: isDryRun, now: now) }
     }
 
     private static let protected = [
         ["message", "token"], ["message", "topic"], ["message", "condition"], ["message", "fid"],
-        ["message", "data", "messageId"], ["validate_only"],
+        ["message", "data", "messageId"], ["validate_only"], ["validateOnly"],
+        // What one platform adds wins over `message.data` there.
+        ["message", "android", "data", "messageId"], ["message", "apns", "payload", "messageId"],
+        ["message", "webpush", "data", "messageId"],
     ]
+    /// Whatever would show something.
+    private static let protectedWhenSilent =
+        [
+            ["message", "notification"], ["message", "android", "notification"],
+            ["message", "webpush", "notification"], ["message", "apns", "headers", "apns-push-type"],
+        ] + ["alert", "sound", "badge"].map { ["message", "apns", "payload", "aps", $0] }
 
-    private static func build(_ push: VendorPush, isDryRun: Bool) -> [UInt8] {
+    private static func build(_ push: VendorPush, isDryRun: Bool, now: Milliseconds) -> [UInt8] {
         let built = RawJSON.object { writer in
             if isDryRun { writer.member("validate_only", true) }
             writer.object("message") { message in
@@ -34,11 +43,13 @@ struct FCMRequest: Sendable, Equatable {
                     }
                 }
                 message.object("android") { writeAndroid(of: push, into: &$0) }
-                if push.osType == .ios { message.object("apns") { writeAPNs(of: push, into: &$0) } }
+                if push.osType == .ios { message.object("apns") { writeAPNs(of: push, now: now, into: &$0) } }
                 message.object("data") { writeData(of: push, into: &$0) }
             }
         }
-        return Array(built.applying(override: push.override, protecting: protected).bytes)
+        return Array(
+            built.applying(override: push.override, protecting: protected + (push.isSilent ? protectedWhenSilent : []))
+                .bytes)
     }
 
     private static func writeAndroid(of push: VendorPush, into android: inout JSONWriter) {
@@ -58,10 +69,11 @@ struct FCMRequest: Sendable, Equatable {
     }
 
     /// What Firebase hands on to Apple. Without it a data push would not reach an iPhone, and a visible one would have
-    /// neither badge nor sound. Firebase's own defaults serve the time to live.
-    private static func writeAPNs(of push: VendorPush, into apns: inout JSONWriter) {
+    /// neither badge nor sound; Apple would store it for as long as it likes.
+    private static func writeAPNs(of push: VendorPush, now: Milliseconds, into apns: inout JSONWriter) {
         apns.object("headers") { headers in
             headers.member("apns-push-type", push.isSilent ? "background" : "alert")
+            headers.member("apns-expiration", "\(APNsRequest.expiration(of: push, now: now))")
             headers.member("apns-priority", push.isHighPriority && !push.isSilent ? "10" : "5")
             if !push.isSilent {
                 headers.member(

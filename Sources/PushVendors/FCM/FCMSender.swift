@@ -35,13 +35,13 @@ final class FCMSender: SinglePushSender {
     }
 
     func send(_ push: VendorPush) async -> VendorAnswer {
-        await send(FCMRequest(settings.common.completing(push)), for: push.token)
+        await send(FCMRequest(settings.common.completing(push), now: clock.now), for: push.token)
     }
 
     /// A dry run of this very push: FCM checks credential, request and token. A `.dead` answer therefore speaks of the
     /// token and means that the credential is good.
     func check(_ push: VendorPush) async -> VendorAnswer {
-        await send(FCMRequest(settings.common.completing(push), isDryRun: true), for: push.token)
+        await send(FCMRequest(settings.common.completing(push), isDryRun: true, now: clock.now), for: push.token)
     }
 
     func shutdown() async {

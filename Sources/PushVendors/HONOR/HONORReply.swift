@@ -76,7 +76,7 @@ struct HONORReply {
             }
             return .sent(vendorID: data?["requestId"]?.codeText)
         case "80200001"?, "80200003"?: return .auth(said)
-        case "80300007"?: return .dead(said, mayBeMisconfiguration: true)
+        case "80300007"?: return .dead(said)
         case let code? where code.count == 8 && code.hasPrefix("8010000"): return .drop(said)
         default: break
         }

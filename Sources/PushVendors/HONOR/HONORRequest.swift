@@ -15,7 +15,7 @@ struct HONORRequest: Sendable, Equatable {
         }
     }
 
-    private static let protected = [["token"], ["android", "biTag"]]
+    private static let protected = [["token"], ["android", "biTag"], ["android", "data"]]
     private static let protectedWhenSilent = [["notification"], ["android", "notification"]]
 
     private static func build(_ push: VendorPush, tokens: [String], settings: HONORSettings) -> [UInt8] {

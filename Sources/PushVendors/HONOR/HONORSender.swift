@@ -49,7 +49,8 @@ final class HONORSender: VendorSender {
                     "content-type": "application/json", "authorization": "Bearer " + access.text,
                     "timestamp": "\(clock.now)",
                 ],
-                body: request.body)
+                body: request.body,
+                replyBytesMax: OutboundRequest.replyBytesMax(naming: tokens.map(\.token)))
         }
         switch outcome {
         case .answered(let answer): return Array(repeating: answer, count: batch.count)

@@ -22,7 +22,7 @@ struct HuaweiRequest: Sendable, Equatable {
     private static let dataPath = ["message", "data"]
     private static let protected = [
         ["message", "token"], ["message", "topic"], ["message", "condition"], ["message", "android", "bi_tag"],
-        ["validate_only"],
+        ["message", "android", "data"], ["validate_only"], ["validateOnly"],
     ]
     private static let protectedWhenSilent = [["message", "notification"], ["message", "android", "notification"]]
 

@@ -42,7 +42,7 @@ final class HuaweiSender: VendorSender {
 
     /// A dry run of this very push: Huawei checks credential, request and token.
     func check(_ push: VendorPush) async -> VendorAnswer {
-        await send([push], isDryRun: true).first ?? .retry(VendorReply(code: "no_answer"))
+        await send([push], isDryRun: true).first ?? .retry(VendorReply(code: "no_answer", isLocal: true))
     }
 
     func shutdown() async {
@@ -61,7 +61,8 @@ final class HuaweiSender: VendorSender {
                 headers: [
                     "content-type": "application/json;charset=UTF-8", "authorization": "Bearer " + access.text,
                 ],
-                body: request.body)
+                body: request.body,
+                replyBytesMax: OutboundRequest.replyBytesMax(naming: tokens.map(\.token)))
         }
         switch outcome {
         case .answered(let answer): return Array(repeating: answer, count: batch.count)

@@ -54,8 +54,7 @@ struct MeizuReply {
 
     static func meaning(ofPushID code: String) -> ReplyMeaning? {
         switch code {
-        case "110002", "110005": .dead
-        case "110003": .deadOrMisconfigured  // the id of another app looks the same
+        case "110002", "110003", "110005": .dead
         case "110010": .drop  // the person switched notifications off: the token stays
         case "110011": .slow(.device, .nextDay)
         case "501", "513", "519": .retry
@@ -85,8 +84,12 @@ struct MeizuReply {
 
     private func answer(_ code: String, _ meaning: ReplyMeaning?, _ push: VendorPush) -> VendorAnswer {
         let said = ReplyRules.reply(code: code, text: message, hiding: push.token)
-        if let meaning { return meaning.answer(said, vendorID: messageID, retryAfter: retryAfter, now: now) }
-        if (200..<300).contains(status) { return .retry(said, triesMax: ReplyMeaning.triesOfUnknownCode) }
+        let isOK = (200..<300).contains(status)
+        // A code of success counts with a status of success alone.
+        if let meaning, meaning != .sent || isOK {
+            return meaning.answer(said, vendorID: messageID, retryAfter: retryAfter, now: now)
+        }
+        if isOK { return .retry(said, triesMax: ReplyMeaning.triesOfUnknownCode) }
         return ReplyRules.answer(status: status, reply: said, retryAfter: retryAfter)
     }
 }

@@ -31,18 +31,18 @@ struct MeizuRequest: Sendable, Equatable {
         MD5Text.hex(fields.sorted { $0.name < $1.name }.map { $0.name + "=" + $0.value }.joined() + secret)
     }
 
-    private static let protected = [["clickTypeInfo", "parameters", "messageId"]]
+    private static let protected =
+        [["clickTypeInfo", "parameters", "messageId"]]
+        + ["callback", "callback.param", "callback.type"].map { ["extra", $0] }
 
     static func message(_ push: VendorPush, receiptURL: String?) -> RawJSON {
+        let push = push.fillingBlankTexts
         let built = RawJSON.object { writer in
             writer.object("noticeBarInfo") { bar in
                 bar.member("noticeMsgType", push.messageClass == .transactional ? 1 : 0)
                 bar.member("noticeBarType", 0)
-                // Both must have a character at least.
-                let title = push.title.isEmpty ? push.body : push.title
-                let content = push.body.isEmpty ? push.title : push.body
-                bar.member("title", title.shortened(charactersMax: titleMax))
-                bar.member("content", content.shortened(charactersMax: contentMax))
+                bar.member("title", push.title.shortened(charactersMax: titleMax))
+                bar.member("content", push.body.shortened(charactersMax: contentMax))
             }
             writer.object("clickTypeInfo") { writeClick(of: push, into: &$0) }
             writer.object("pushTimeInfo") { time in

@@ -35,8 +35,8 @@ final class MeizuSender: VendorSender {
         let good = zip(batch, isWhole).filter(\.1).map(\.0)
         var answers = good.isEmpty ? [] : await post(first, to: good)
         for index in batch.indices where !isWhole[index] {
-            let said = VendorReply(code: "vendor_refused", text: "The token is no pushId")
-            answers.insert(.drop(said), at: index)
+            let said = VendorReply(code: "illegal_token", text: "The token is no pushId", isLocal: true)
+            answers.insert(.dead(said), at: index)
         }
         return answers
     }
@@ -48,7 +48,7 @@ final class MeizuSender: VendorSender {
         probe.token = PushToken(vendor: .meizu, token: Self.nobody)
         probe.data = nil
         probe.override = nil
-        return await post(probe, to: [probe]).first ?? .retry(VendorReply(code: "no_answer"))
+        return await post(probe, to: [probe]).first ?? .retry(VendorReply(code: "no_answer", isLocal: true))
     }
 
     static let nobody = "S5Q000000000000000000000000000000000000"
@@ -60,7 +60,8 @@ final class MeizuSender: VendorSender {
             push, to: batch.map(\.token.token), settings: settings, receiptURL: receiptURL)
         let outgoing = OutboundRequest(
             url: settings.origin.base + MeizuRequest.path,
-            headers: ["content-type": FormBody.contentType], body: request.body)
+            headers: ["content-type": FormBody.contentType], body: request.body,
+            replyBytesMax: OutboundRequest.replyBytesMax(naming: batch.map(\.token.token)))
         switch await client.send(outgoing, deadline: .now() + requestTimeout) {
         case .failure(let fault): return batch.map { _ in fault.answer }
         case .success(let reply):

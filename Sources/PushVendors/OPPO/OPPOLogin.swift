@@ -6,7 +6,8 @@ import PushCore
 /// Asks OPPO for an access token with a signed form (`reference/vendor-push.md` 7). The token lives a day and is
 /// renewed every hour.
 struct OPPOLogin: Sendable {
-    static let lifetimeSeconds: Int64 = 3600
+    static let lifetimeSeconds: Int64 = 86_400
+    static let renewedAfterSeconds: Int64 = 3300
 
     let base: String
     let settings: OPPOSettings
@@ -41,11 +42,15 @@ struct OPPOLogin: Sendable {
     static func token(in reply: OPPOReply, now: Milliseconds) -> Result<AccessToken, LoginFailure> {
         if reply.isSuccess {
             guard let text = reply.authToken, !text.isEmpty else {
-                return .failure(LoginFailure(answer: .auth(VendorReply(code: "login_answer"))))
+                return .failure(LoginFailure(answer: .retry(VendorReply(code: "login_answer"))))
             }
-            return .success(AccessToken(text: text, issuedAt: now, lifetimeSeconds: lifetimeSeconds))
+            return .success(
+                AccessToken(
+                    text: text, issuedAt: now, lifetimeSeconds: lifetimeSeconds,
+                    renewedAfterSeconds: renewedAfterSeconds))
         }
         let answer = reply.answer(hiding: [], now: now)
+        if case .unknown(let said) = answer, reply.code == nil { return .failure(LoginFailure(answer: .retry(said))) }
         switch answer {
         // No push was refused, whatever was wrong with the login.
         case .dead(let said, _, _), .drop(let said), .unknown(let said):

@@ -40,7 +40,7 @@ struct OPPORequest: Sendable, Equatable {
 
     private static let protected = [
         ["target_type"], ["target_value"], ["notification", "app_message_id"],
-        ["notification", "call_back_parameter"],
+        ["notification", "call_back_parameter"], ["notification", "call_back_url"],
     ]
 
     static func message(of push: VendorPush, settings: OPPOSettings, receiptURL: String?) -> RawJSON {

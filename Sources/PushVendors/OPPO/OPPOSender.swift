@@ -81,7 +81,7 @@ final class OPPOSender: VendorSender {
         async let abroad = send(second.map { batch[$0] }, to: overseas, deadline: deadline)
         for (index, answer) in zip(first, await atHome) { answers[index] = answer }
         for (index, answer) in zip(second, await abroad) { answers[index] = answer }
-        return answers.map { $0 ?? .retry(VendorReply(code: "no_answer")) }
+        return answers.map { $0 ?? .retry(VendorReply(code: "no_answer", isLocal: true)) }
     }
 
     /// OPPO has no dry run: the login is what can be checked without delivering anything.
@@ -94,12 +94,12 @@ final class OPPOSender: VendorSender {
 
     /// What OPPO need not be asked about.
     private static func refusal(_ push: VendorPush) -> VendorAnswer? {
-        if push.isSilent { return .drop(VendorReply(code: "background", text: "OPPO shows every push")) }
+        if push.isSilent { return .drop(VendorReply(code: "background", text: "OPPO shows every push", isLocal: true)) }
         // Some of the vendor's calls take several ids with a separator in between.
         let isID = push.token.token.utf8.allSatisfy {
             $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: ",") && $0 != UInt8(ascii: ";")
         }
-        return isID ? nil : .dead(VendorReply(code: "illegal_token"))
+        return isID ? nil : .dead(VendorReply(code: "illegal_token", isLocal: true))
     }
 
     private func send(_ pushes: [VendorPush], to host: Host, deadline: NIODeadline) async -> [VendorAnswer] {
@@ -115,7 +115,8 @@ final class OPPOSender: VendorSender {
         let outcome = await host.requests.send(deadline: deadline, isRefused: OPPOReply.isRefusedLogin) { access in
             OutboundRequest(
                 url: host.base + request.path, headers: ["content-type": FormBody.contentType],
-                body: request.body(accessToken: access.text))
+                body: request.body(accessToken: access.text),
+                replyBytesMax: OutboundRequest.replyBytesMax(naming: pushes.map(\.token.token)))
         }
         switch outcome {
         case .answered(let answer): return .each(Array(repeating: answer, count: pushes.count))
@@ -125,8 +126,25 @@ final class OPPOSender: VendorSender {
             for code in Set(reply.uncertainCodes) {
                 unknownReplies.note(code: code, reply: raw, hiding: tokens.map(\.token) + [settings.masterSecret])
             }
-            return reply.outcome(for: tokens, now: clock.now)
+            let outcome = reply.outcome(for: tokens, now: clock.now)
+            // Halves would be refused like the whole.
+            if case .undivided(.drop(let said)) = outcome, said.code == OPPOReply.levelRefused, haveOneClass(pushes) {
+                return .each(Array(repeating: .auth(said), count: pushes.count))
+            }
+            return outcome
         }
+    }
+
+    /// Whether category, channel and level are the same in all of them.
+    private func haveOneClass(_ pushes: [VendorPush]) -> Bool {
+        let classes = Set(
+            pushes.map { push in
+                [
+                    push.category, push.channel, "\(push.messageClass)", "\(push.isQuiet)",
+                    "\(push.isHighPriority)", push.override?.text,
+                ]
+            })
+        return classes.count == 1
     }
 
     /// A category or level that is refused again and again is the credential's fault, not one push's.

@@ -7,17 +7,7 @@ extension ReplyRules {
     }
 
     private static func hide(_ tokens: [PushToken], in text: String) -> String {
-        let longest = 4096
-        var shown = text
-        if text.utf8.count > longest {
-            // A token may have been cut in two at the end; its beginning goes as well.
-            shown = String(text.prefix(longest))
-            while let last = shown.last, !last.isWhitespace { shown.removeLast() }
-        }
-        for token in tokens where !token.token.isEmpty && shown.contains(token.token) {
-            shown = shown.replacing(token.token, with: token.fingerprint)
-        }
-        return shown
+        Secrets.hide(tokens.map { ($0.token, $0.fingerprint) }, in: text.utf8, bytesMax: 4096)
     }
 }
 

@@ -2,14 +2,40 @@ import PushCore
 
 /// The JSON text by which phone makers carry an app's own data: the message id beside the sender's members.
 enum MessageData {
-    /// - Parameter bytesMax: longer text is reduced to the message id.
-    static func text(of push: VendorPush, bytesMax: Int = .max) -> String {
-        let whole = text(push.data?.object?.members ?? [], of: push)
-        return whole.utf8.count <= bytesMax ? whole : text([], of: push)
+    /// - Parameter bytesMax: of text that is longer, as much goes as there is room for.
+    static func text(of push: VendorPush, bytesMax: Int) -> String {
+        text(of: push) { $0.utf8.count <= bytesMax }
     }
 
-    private static func text(_ members: [JSONObject.Member], of push: VendorPush) -> String {
+    /// The whole text, or as much of it as fits: the subtitle is cut first, then the data is left out, then the
+    /// subtitle. The message id alone always goes.
+    static func text(of push: VendorPush, fits: (String) -> Bool = { _ in true }) -> String {
         let subtitle = push.isSilent ? nil : push.subtitle
+        let members = push.data?.object?.members ?? []
+        for part in members.isEmpty ? [[]] : [members, []] {
+            let whole = text(part, subtitle: subtitle, of: push)
+            if fits(whole) { return whole }
+            if let subtitle, let cut = cut(subtitle, part, of: push, fits: fits) { return cut }
+        }
+        return text([], subtitle: nil, of: push)
+    }
+
+    /// With the longest beginning of the subtitle that fits, "…" behind it.
+    private static func cut(
+        _ subtitle: String, _ members: [JSONObject.Member], of push: VendorPush, fits: (String) -> Bool
+    ) -> String? {
+        let characters = Array(subtitle)
+        var best: String?
+        var (low, high) = (0, characters.count - 1)
+        while low < high {
+            let middle = (low + high + 1) / 2
+            let shorter = text(members, subtitle: String(characters[..<middle]) + "…", of: push)
+            if fits(shorter) { (low, best) = (middle, shorter) } else { high = middle - 1 }
+        }
+        return best
+    }
+
+    private static func text(_ members: [JSONObject.Member], subtitle: String?, of push: VendorPush) -> String {
         let bytes = JSONWriter.object { writer in
             writer.member("messageId", push.messageID)
             writer.member("subtitle", ifPresent: subtitle)

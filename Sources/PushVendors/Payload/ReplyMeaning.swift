@@ -54,7 +54,7 @@ struct ReplyOverrides: Sendable, Equatable {
     static let countMax = 32
 
     private static let meanings: [String: ReplyMeaning] = [
-        "dead": .deadOrMisconfigured, "retry": .retry, "auth": .auth, "drop": .drop,
+        "dead": .dead, "retry": .retry, "auth": .auth, "drop": .drop,
         "slow": .slow(.credential, .seconds(60)), "slow_until_next_day": .slow(.messageClass, .nextDay),
     ]
 

@@ -17,8 +17,8 @@ enum ReplyRules {
     /// The vendor's words for the trace: shortened, and without the token, which some vendors repeat.
     static func reply(code: String, text: String = "", hiding token: PushToken) -> VendorReply {
         func clean(_ text: String, _ count: Int) -> String {
-            guard !token.token.isEmpty else { return String(text.prefix(count)) }
-            return String(text.prefix(4 * count).replacing(token.token, with: token.fingerprint).prefix(count))
+            let secret = [(text: token.token, shown: token.fingerprint)]
+            return String(Secrets.hide(secret, in: text.utf8, bytesMax: 4 * count).prefix(count))
         }
         return VendorReply(code: clean(code, 64), text: clean(text, 256))
     }

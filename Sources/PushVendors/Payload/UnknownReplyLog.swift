@@ -21,10 +21,11 @@ final class UnknownReplyLog: Sendable {
 
     /// - Parameter secrets: what the body may repeat and must not be in a log: tokens, access tokens.
     func note(code: String, reply: OutboundReply, hiding secrets: [String]) {
+        let hidden = secrets.map { (text: $0, shown: "…") }
+        let code = String(Secrets.hide(hidden, in: code.utf8, bytesMax: Self.bodyMax).prefix(64))
         let isNew = seen.withLock { $0.count < Self.codesMax && $0.insert(code).inserted }
         guard isNew else { return }
-        var body = String(decoding: reply.body.prefix(4 * Self.bodyMax), as: UTF8.self)
-        for secret in secrets where !secret.isEmpty { body = body.replacing(secret, with: "…") }
+        let body = Secrets.hide(hidden, in: reply.body, bytesMax: 4 * Self.bodyMax)
         logger.notice(
             "a push service answered with a code whose meaning is not certain",
             metadata: [

@@ -22,7 +22,7 @@ struct MarketingSettings: Sendable {
     func completing(_ push: VendorPush, common: CommonSettings, categoryDefault: String? = nil) -> VendorPush {
         guard push.messageClass == .marketing else { return common.completing(push) }
         var push = push
-        push.channel = push.channel ?? channel ?? common.channel
+        push.channel = push.channel ?? channel
         push.category = push.category ?? category ?? categoryDefault
         return push
     }

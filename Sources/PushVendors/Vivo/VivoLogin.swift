@@ -4,7 +4,8 @@ import PushCore
 /// Changes the app's key and secret for an `authToken` (dev.vivo.com.cn: "message/auth").
 struct VivoLogin: Sendable {
     /// The token is valid for a day and several may live side by side; vivo advises a new one every one to two hours.
-    static let lifetimeSeconds: Int64 = 2 * 3600
+    static let lifetimeSeconds: Int64 = 24 * 3600
+    static let renewedAfterSeconds: Int64 = 2 * 3600 - 300
 
     let settings: VivoSettings
     let clock: WallClock
@@ -33,19 +34,22 @@ struct VivoLogin: Sendable {
 
     private func token(in reply: OutboundReply, now: Milliseconds) -> Result<AccessToken, LoginFailure> {
         let read = VivoReply(reply, overrides: settings.replies, now: now)
-        if read.result == "0" {
+        if read.isSuccess {
             guard let text = read.authToken else {
-                return .failure(LoginFailure(answer: .auth(VendorReply(code: "login_answer"))))
+                return .failure(LoginFailure(answer: .retry(VendorReply(code: "login_answer"))))
             }
-            return .success(AccessToken(text: text, issuedAt: now, lifetimeSeconds: Self.lifetimeSeconds))
+            return .success(
+                AccessToken(
+                    text: text, issuedAt: now, lifetimeSeconds: Self.lifetimeSeconds,
+                    renewedAfterSeconds: Self.renewedAfterSeconds))
         }
-        guard read.result != nil else {
+        guard read.result != nil, read.result != "0" else {
             let isSuccess = (200..<300).contains(reply.status)
             let said = VendorReply(code: isSuccess ? "login_answer" : "\(reply.status)")
             return .failure(
                 LoginFailure(
                     answer: isSuccess
-                        ? .auth(said)
+                        ? .retry(said)
                         : ReplyRules.answer(status: reply.status, reply: said, retryAfter: read.retryAfter)))
         }
         // Whatever it is that vivo does not like about a login is a fault of the credential, unless it will pass.

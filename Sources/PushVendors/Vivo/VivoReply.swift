@@ -31,6 +31,9 @@ struct VivoReply {
         return text
     }
 
+    /// A code of success counts with a status of success alone.
+    var isSuccess: Bool { result == "0" && (200..<300).contains(status) }
+
     /// As it was written, for the next step.
     var taskID: RawJSON? { body?["taskId"].flatMap { $0.numberOrText?.isEmpty == false ? $0 : nil } }
 
@@ -68,7 +71,7 @@ struct VivoReply {
     /// What the answer as a whole says, without the tokens it names.
     func answer(hiding token: PushToken?) -> VendorAnswer {
         let said = said(hiding: token)
-        if let meaning {
+        if let meaning, meaning != .sent || (200..<300).contains(status) {
             return meaning.answer(
                 said, vendorID: body?["taskId"]?.numberOrText, retryAfter: retryAfter, now: now)
         }
@@ -78,19 +81,26 @@ struct VivoReply {
         return ReplyRules.answer(status: status, reply: said, retryAfter: retryAfter)
     }
 
-    /// An answer for each push, in order. Only tokens that the reply names die; where a list was refused for some of
-    /// them, the others come again without them.
-    func answers(for batch: [VendorPush]) -> [VendorAnswer] {
+    /// What came of a request for these pushes. Only tokens that the reply names die. A list that was refused for some
+    /// of them comes again without them; where it names none, halves tell which they are.
+    func outcome(for batch: [VendorPush]) -> BatchOutcome {
         let named = namedUsers
-        return batch.map { push in
-            let isAlone = batch.count == 1
-            if let user = named.first(where: { $0.id == push.token.token || $0.id == nil && isAlone }) {
-                return answer(for: user, of: push)
-            }
-            let whole = answer(hiding: push.token)
-            guard case .dead(let said, _, _) = whole, !isAlone else { return whole }
-            return .retry(said, triesMax: ReplyMeaning.triesOfUnknownCode)
+        let isAlone = batch.count == 1
+        let users = batch.map { push in
+            named.first { $0.id == push.token.token || $0.id == nil && isAlone }
         }
+        let whole = answer(hiding: batch.first?.token)
+        if case .dead(let said, _, let isDoubtful) = whole, !isAlone, users.allSatisfy({ $0 == nil }) {
+            let hidden = ReplyRules.reply(code: said.code, text: description, hiding: batch.map(\.token))
+            return .undivided(.dead(hidden, mayBeMisconfiguration: isDoubtful))
+        }
+        return .each(
+            zip(batch, users).map { push, user in
+                if let user { return answer(for: user, of: push) }
+                let whole = answer(hiding: push.token)
+                guard case .dead(let said, _, _) = whole, !isAlone else { return whole }
+                return .retry(said)
+            })
     }
 
     // MARK: Tokens

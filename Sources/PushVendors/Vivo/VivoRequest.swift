@@ -15,7 +15,7 @@ struct VivoRequest: Sendable {
     private let receiptURL: String?
 
     init(_ push: VendorPush, settings: VivoSettings, receiptURL: String?) {
-        self.push = push
+        self.push = push.fillingBlankTexts
         self.settings = settings
         self.receiptURL = receiptURL
     }
@@ -50,6 +50,7 @@ struct VivoRequest: Sendable {
 
     private static let protected =
         ["appId", "regId", "regIds", "alias", "taskId", "requestId"].map { [$0] } + [["clientCustomMap", "messageId"]]
+        + ["callback", "callback.param", "callback.id"].map { ["extra", $0] }
 
     private func build(requestID: String, _ target: (inout JSONWriter) -> Void) -> [UInt8] {
         let built = RawJSON.object { writer in
@@ -75,12 +76,9 @@ struct VivoRequest: Sendable {
         return Array(built.applying(override: push.override, protecting: Self.protected).bytes)
     }
 
-    /// vivo refuses an empty title.
     private func writeTexts(into writer: inout JSONWriter) {
-        let title = push.title.isEmpty ? push.body : push.title
-        let content = push.body.isEmpty ? push.title : push.body
-        writer.member("title", title.shortened(charactersMax: Self.titleMax))
-        writer.member("content", content.shortened(charactersMax: Self.contentMax))
+        writer.member("title", push.title.shortened(charactersMax: Self.titleMax))
+        writer.member("content", push.body.shortened(charactersMax: Self.contentMax))
     }
 
     private func writeLife(into writer: inout JSONWriter) {

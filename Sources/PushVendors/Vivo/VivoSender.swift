@@ -34,16 +34,27 @@ final class VivoSender: VendorSender {
 
     func send(_ batch: [VendorPush]) async -> [VendorAnswer] {
         guard let first = batch.first else { return [] }
-        let request = VivoRequest(first, settings: settings, receiptURL: receiptURL)
         let deadline = NIODeadline.now() + requestTimeout
+        let split = BatchSplit(deadline: deadline) { part in
+            await self.attempt(part, content: part.first ?? first, until: deadline)
+        }
+        return await split.send(batch)
+    }
+
+    private func attempt(_ batch: [VendorPush], content: VendorPush, until deadline: NIODeadline) async
+        -> BatchOutcome
+    {
+        let request = VivoRequest(content, settings: settings, receiptURL: receiptURL)
         if batch.count == 1 {
-            return await answers(of: post("/message/send", request.single, until: deadline), for: batch)
+            return await outcome(of: post("/message/send", request.single, until: deadline), for: batch)
         }
         switch await taskID(for: request.payload(for: batch), of: batch, until: deadline) {
-        case .failure(let failure): return failure.answers
+        case .failure(let failure): return failure.outcome
         case .success(let taskID):
             let body = VivoRequest.list(batch, taskID: taskID, settings: settings)
-            return await answers(of: post("/message/pushToList", body, until: deadline), for: batch)
+            let expected = OutboundRequest.replyBytesMax(naming: batch.map(\.token.token))
+            return await outcome(
+                of: post("/message/pushToList", body, replyBytesMax: expected, until: deadline), for: batch)
         }
     }
 
@@ -60,7 +71,7 @@ final class VivoSender: VendorSender {
     // MARK: Steps
 
     private struct StepFailure: Error {
-        let answers: [VendorAnswer]
+        let outcome: BatchOutcome
     }
 
     /// Stores the content of a list. Nothing is shown by that, so whatever goes wrong may be repeated.
@@ -72,9 +83,12 @@ final class VivoSender: VendorSender {
         }
         if case .reply(let reply) = outcome {
             let read = VivoReply(reply, overrides: settings.replies, now: clock.now)
-            if read.result == "0", let taskID = read.taskID { return .success(taskID) }
+            if read.isSuccess, let taskID = read.taskID { return .success(taskID) }
         }
-        let answers = answers(of: outcome, for: batch).map { answer -> VendorAnswer in
+        guard case .each(let answers) = self.outcome(of: outcome, for: batch) else {
+            return .failure(StepFailure(outcome: self.outcome(of: outcome, for: batch)))
+        }
+        let repeatable = answers.map { answer -> VendorAnswer in
             switch answer {
             case .unknown(let said): .retry(said)
             // Accepted, but without the number that the second step needs.
@@ -82,12 +96,13 @@ final class VivoSender: VendorSender {
             default: answer
             }
         }
-        return .failure(StepFailure(answers: answers))
+        return .failure(StepFailure(outcome: .each(repeatable)))
     }
 
-    private func post(_ path: String, _ body: [UInt8], until deadline: NIODeadline) async
-        -> AuthorizedRequests.Outcome
-    {
+    private func post(
+        _ path: String, _ body: [UInt8], replyBytesMax: Int = ConnectionSettings.replyBytesMax,
+        until deadline: NIODeadline
+    ) async -> AuthorizedRequests.Outcome {
         let (settings, now) = (settings, clock.now)
         let requests = AuthorizedRequests(
             client: client, accessToken: accessToken, requestTimeout: deadline - .now())
@@ -96,19 +111,20 @@ final class VivoSender: VendorSender {
         }) { access in
             OutboundRequest(
                 url: settings.origin.base + path,
-                headers: ["content-type": "application/json", "authToken": access.text], body: body)
+                headers: ["content-type": "application/json", "authToken": access.text], body: body,
+                replyBytesMax: replyBytesMax)
         }
     }
 
-    private func answers(of outcome: AuthorizedRequests.Outcome, for batch: [VendorPush]) -> [VendorAnswer] {
+    private func outcome(of outcome: AuthorizedRequests.Outcome, for batch: [VendorPush]) -> BatchOutcome {
         switch outcome {
-        case .answered(let answer): return batch.map { _ in answer }
+        case .answered(let answer): return .each(batch.map { _ in answer })
         case .reply(let reply):
             let read = VivoReply(reply, overrides: settings.replies, now: clock.now)
             if read.isUncertain {
                 log.note(code: read.result ?? "\(reply.status)", reply: reply, hiding: batch.map(\.token.token))
             }
-            return read.answers(for: batch)
+            return read.outcome(for: batch)
         }
     }
 }

@@ -13,7 +13,8 @@ struct ToastXML {
         }
         if let image = push.image { text += #"<image src=""# + Self.escaped(image) + #""/>"# }
         text += "</binding></visual>"
-        if let sound = push.sound {
+        // "default" is no file of Windows': without the element the device's own sound plays.
+        if let sound = push.sound, sound.isEmpty || push.namedSound != nil {
             text += sound.isEmpty ? #"<audio silent="true"/>"# : #"<audio src=""# + Self.escaped(sound) + #""/>"#
         }
         text += "</toast>"

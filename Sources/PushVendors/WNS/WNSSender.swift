@@ -46,7 +46,9 @@ final class WNSSender: SinglePushSender {
         } catch {
             return error.answer
         }
-        guard let client = clients.client(for: target) else { return .retry(VendorReply(code: "shut_down")) }
+        guard let client = clients.client(for: target) else {
+            return .retry(VendorReply(code: "shut_down", isLocal: true))
+        }
         let request = WNSRequest(settings.common.completing(push))
         let requests = AuthorizedRequests(client: client, accessToken: accessToken, requestTimeout: requestTimeout)
         let outcome = await requests.send(isRefused: WNSReply.isExpiredAccessToken) { access in

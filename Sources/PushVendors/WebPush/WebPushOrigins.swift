@@ -14,17 +14,27 @@ final class WebPushOrigins: Sendable {
     static let proofMilliseconds: Milliseconds = 10 * 60_000
     /// Longest time for which one subscription's 429 keeps a whole service waiting.
     static let pauseMax = Duration.seconds(600)
+    /// So many subscriptions that known services refuse, while none takes a push, say that the key is bad.
+    static let refusalsMax = 3
+    /// After so many rounds of faults a service that nobody vouches for is left alone for a while as a whole.
+    static let faultsMax = 3
 
     private struct Origin {
         var authorization: (text: String, issuedAt: Milliseconds)?
         var acceptedAt: Milliseconds?
         var pausedUntil: Milliseconds?
+        var faults = 0
+        var failedAt: Milliseconds?
         var usedAt: UInt64 = 0
     }
 
     private struct State {
         var origins: [String: Origin] = [:]
         var uses: UInt64 = 0
+        /// When a known service last took a push.
+        var provedAt: Milliseconds?
+        /// Subscriptions that known services refused since then, and when.
+        var refused: [String: Milliseconds] = [:]
     }
 
     private let subject: String
@@ -54,10 +64,54 @@ final class WebPushOrigins: Sendable {
         }
     }
 
-    func accepted(by origin: String) {
+    /// - Parameter isKnown: a browser maker's service. What any other host takes proves nothing of the key: it may
+    ///   take everything.
+    func accepted(by origin: String, isKnown: Bool) {
         let now = clock.now
         change(origin) { $0.acceptedAt = now }
+        guard isKnown else { return }
+        state.withLock { state in
+            state.provedAt = now
+            state.refused = [:]
+        }
     }
+
+    /// Notes that a known service refused this subscription. Whether that makes the key bad: several subscriptions
+    /// were refused, and none was taken.
+    func isKeyRefused(for subscription: String) -> Bool {
+        let now = clock.now
+        return state.withLock { state in
+            state.refused = state.refused.filter { abs(now - $0.value) < Self.proofMilliseconds }
+            if state.refused.count < Self.refusalsMax || state.refused[subscription] != nil {
+                state.refused[subscription] = now
+            }
+            if let provedAt = state.provedAt, now - provedAt < Self.proofMilliseconds { return false }
+            return state.refused.count >= Self.refusalsMax
+        }
+    }
+
+    /// Counts rounds of faults of a service in a row, where faults of requests that were under way together are one
+    /// round, and says how long to wait: a second, and twice as long each time. After some rounds the service is left
+    /// alone, so that a host that never answers does not keep all connections busy.
+    func failed(_ origin: String) -> Duration {
+        let now = clock.now
+        let (rounds, wait) = change(origin) { known in
+            let isSameRound = known.failedAt.map { abs(now - $0) < Self.backoff(known.faults) / 2 } ?? false
+            if known.faults == 0 || !isSameRound {
+                known.faults += 1
+                known.failedAt = now
+            }
+            return (known.faults, Duration.milliseconds(Self.backoff(known.faults)))
+        }
+        if rounds >= Self.faultsMax { pause(origin, for: wait) }
+        return wait
+    }
+
+    private static func backoff(_ rounds: Int) -> Milliseconds {
+        min(1000 << Milliseconds(min(max(rounds - 1, 0), 10)), milliseconds(pauseMax))
+    }
+
+    func answered(_ origin: String) { change(origin) { $0.faults = 0 } }
 
     /// Whether the service has just accepted a push with the same key: a refusal then is about one subscription.
     func hasJustAccepted(_ origin: String) -> Bool {

@@ -36,7 +36,7 @@ final class WebPushSender: SinglePushSender {
             return error.answer
         }
         if let left = origins.pauseLeft(of: subscription.endpoint.origin) {
-            let said = VendorReply(code: "429", text: "The push service asked for a pause")
+            let said = VendorReply(code: "429", text: "The push service asked for a pause", isLocal: true)
             return .slow(said, scope: .device, after: left)
         }
         let request = WebPushRequest(settings.common.completing(push))
@@ -47,7 +47,7 @@ final class WebPushSender: SinglePushSender {
                 receiver: subscription.publicKey, authSecret: subscription.authSecret,
                 sender: P256.KeyAgreement.PrivateKey(), salt: salt),
             let body = try? encryption.body(of: request.plaintext)
-        else { return .drop(VendorReply(code: "encryption_failed")) }
+        else { return .drop(VendorReply(code: "encryption_failed", isLocal: true)) }
         let outgoing = OutboundRequest(url: target.text, headers: request.headers, body: body)
         return await post(outgoing, to: target, for: subscription.endpoint)
     }
@@ -78,8 +78,17 @@ final class WebPushSender: SinglePushSender {
 
     // MARK: Requests
 
-    /// A refused VAPID token is renewed once. A service that goes on refusing while it accepts others speaks of this
-    /// subscription, which was made with another key; without such proof it speaks of the credential.
+    /// Hosts of the browser makers. Any other host was named by a device: what it says concerns its own subscriptions.
+    static func isBrowserMakers(_ host: String) -> Bool {
+        ["fcm.googleapis.com", "web.push.apple.com"].contains(host)
+            || [".push.services.mozilla.com", ".notify.windows.com"].contains { host.hasSuffix($0) }
+    }
+
+    private func isKnown(_ endpoint: EndpointURL, _ target: EndpointURL) -> Bool {
+        Self.isBrowserMakers(endpoint.host) || target.origin == settings.common.endpoint?.origin
+    }
+
+    /// A refused VAPID token is renewed once.
     private func post(_ request: OutboundRequest, to target: EndpointURL, for endpoint: EndpointURL) async
         -> VendorAnswer
     {
@@ -88,32 +97,51 @@ final class WebPushSender: SinglePushSender {
         var refused: String?
         while true {
             guard let authorization = try? origins.authorization(for: origin, refused: refused) else {
-                return .auth(VendorReply(code: "signing_failed", text: "The VAPID token could not be signed"))
+                return .auth(
+                    VendorReply(code: "signing_failed", text: "The VAPID token could not be signed", isLocal: true))
             }
-            guard let client = clients.client(for: target) else { return .retry(VendorReply(code: "shut_down")) }
+            guard let client = clients.client(for: target) else {
+                return .retry(VendorReply(code: "shut_down", isLocal: true))
+            }
             var request = request
             request.headers.add(name: "authorization", value: authorization)
             switch await client.send(request, deadline: deadline) {
-            case .failure(let fault): return fault.answerForTokenURL
+            case .failure(let fault): return conclude(fault.answerForTokenURL, endpoint, isKnown(endpoint, target))
             case .success(let reply):
                 let read = WebPushReply(reply, endpoint: endpoint, now: clock.now)
                 if read.isRefusedAuthorization, refused == nil {
                     refused = authorization
                     continue
                 }
-                return conclude(read.answer, origin: origin)
+                return conclude(read.answer, endpoint, isKnown(endpoint, target))
             }
         }
     }
 
-    private func conclude(_ answer: VendorAnswer, origin: String) -> VendorAnswer {
+    /// Judges a subscription and its service, never the credential for what one host says: a device names the host.
+    ///
+    /// - A refusal: while the same service takes others, the subscription was made with another key and is dead. Else
+    ///   it is put off, until several subscriptions of known services were refused and none was taken.
+    /// - A fault, or no answer, of a host that nobody vouches for: put off as this device's alone. That an unknown
+    ///   outcome is repeated then is harmless, for `tag` has the repeat take the place of the first.
+    private func conclude(_ answer: VendorAnswer, _ endpoint: EndpointURL, _ isKnown: Bool) -> VendorAnswer {
+        let origin = endpoint.origin
         switch answer {
-        case .sent:
-            origins.accepted(by: origin)
-        case .slow(_, _, let after?):
-            origins.pause(origin, for: after)
-        case .auth(let said) where origins.hasJustAccepted(origin):
-            return .dead(said, mayBeMisconfiguration: true)
+        case .retry(let said, let after, _) where !isKnown:
+            let wait = origins.failed(origin)
+            return .slow(said, scope: .device, after: after ?? wait)
+        case .unknown(let said) where !isKnown:
+            return .slow(said, scope: .device, after: origins.failed(origin))
+        case .retry, .unknown: return answer
+        default: origins.answered(origin)
+        }
+        switch answer {
+        case .sent: origins.accepted(by: origin, isKnown: isKnown)
+        case .slow(_, _, let after?): origins.pause(origin, for: after)
+        case .auth(let said):
+            if origins.hasJustAccepted(origin) { return .dead(said) }
+            let isKeyBad = isKnown && origins.isKeyRefused(for: endpoint.text)
+            return isKeyBad ? answer : .slow(said, scope: .device)
         default: break
         }
         return answer

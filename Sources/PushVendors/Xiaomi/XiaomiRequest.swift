@@ -29,7 +29,7 @@ struct XiaomiRequest: Sendable, Equatable {
 
     private static let protected = [
         "registration_id", "alias", "user_account", "topic", "topics", "restricted_package_name", "extra.messageId",
-        "extra.jobkey", "pass_through",
+        "extra.jobkey", "pass_through", "extra.callback", "extra.callback.param", "extra.callback.type",
     ].map { [$0] }
 
     /// The form but for the ids, with the sender's override in it.
@@ -88,9 +88,7 @@ struct XiaomiRequest: Sendable, Equatable {
 
     /// What the app is given: JSON text, without the sender's data when that is too long.
     private static func payload(of push: VendorPush) -> String {
-        let whole = MessageData.text(of: push)
-        if FormBody.encode([("", whole)]).count - 1 <= payloadMax { return whole }
-        return MessageData.text(of: push, bytesMax: 0)
+        MessageData.text(of: push) { FormBody.encode([("", $0)]).count - 1 <= payloadMax }
     }
 
     // MARK: Override

@@ -43,7 +43,9 @@ final class XiaomiSender: VendorSender {
             await self.attempt(part.map(\.token), content: content, deadline: deadline)
         }
         var answers = (await split.send(usable)).makeIterator()
-        return isUsable.map { $0 ? answers.next() ?? .retry(VendorReply(code: "no_answer")) : Self.illegal }
+        return isUsable.map {
+            $0 ? answers.next() ?? .retry(VendorReply(code: "no_answer", isLocal: true)) : Self.illegal
+        }
     }
 
     /// The vendor has no dry run. A push to an id that cannot exist is looked at after the key: it is refused for its
@@ -61,7 +63,7 @@ final class XiaomiSender: VendorSender {
 
     func shutdown() async { await client.shutdown() }
 
-    private static let illegal = VendorAnswer.dead(VendorReply(code: "illegal_token"))
+    private static let illegal = VendorAnswer.dead(VendorReply(code: "illegal_token", isLocal: true))
 
     private static func isRegistrationID(_ token: String) -> Bool {
         !token.isEmpty && token.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: ",") }
@@ -72,7 +74,7 @@ final class XiaomiSender: VendorSender {
         let request = OutboundRequest(
             url: url,
             headers: ["content-type": FormBody.contentType, "authorization": "key=" + settings.appSecret],
-            body: form.body)
+            body: form.body, replyBytesMax: OutboundRequest.replyBytesMax(naming: tokens.map(\.token)))
         switch await client.send(request, deadline: deadline) {
         case .failure(let fault): return .each(Array(repeating: fault.answer, count: tokens.count))
         case .success(let raw):

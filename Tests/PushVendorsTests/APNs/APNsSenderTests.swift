@@ -118,4 +118,49 @@ import Testing
             #expect(server.requests.map(\.path) == ["/3/device/" + String(repeating: "0", count: 64)])
         }
     }
+
+    @Test(arguments: [
+        ("production", "production", "production"), ("production", "sandbox", "sandbox"),
+        ("sandbox", "production", "sandbox"), ("sandbox", "sandbox", "sandbox"),
+    ])
+    func `a check asks where the settings say, or the token`(settings: String, token: String, expected: String)
+        async throws
+    {
+        let connections = try connections()
+        let read = try APNsSettings(
+            reading: apnsSettings { $0.member("environment", settings) }, policy: connections.policy)
+        let sender = APNsSender(
+            settings: read,
+            surroundings: SenderSurroundings(tenantNo: "acme", clock: .system, connections: connections))
+        let environment = try #require(PushToken.Environment(rawValue: token))
+        let probe = sender.probeToken(for: PushToken(vendor: .apns, token: "a", environment: environment))
+        #expect(probe.environment.rawValue == expected)
+        await sender.shutdown()
+    }
+
+    @Test(arguments: ["IdleTimeout", "ServiceUnavailable", "Shutdown"])
+    func `a connection that Apple ends is left, once however many answers say so`(reason: String) async throws {
+        let calls = Counter()
+        try await withSender { _ in
+            calls.next() <= 20 ? .answer(503, body: #"{"reason":"\#(reason)"}"#) : .answer(200)
+        } _: { sender, server in
+            await withTaskGroup(of: Void.self) { group in
+                for _ in 0..<20 { group.addTask { _ = await sender.send(push(.apns)) } }
+            }
+            let before = server.connectionCount
+            #expect(await sender.send(push(.apns)) == .sent(vendorID: nil))
+            #expect(server.connectionCount == before + 1)
+            #expect(await sender.send(push(.apns)) == .sent(vendorID: nil))
+            #expect(server.connectionCount == before + 1)
+        }
+    }
+
+    @Test func `another fault leaves the connection`() async throws {
+        try await withSender { _ in
+            .answer(500, body: #"{"reason":"InternalServerError"}"#)
+        } _: { sender, server in
+            for _ in 0..<3 { _ = await sender.send(push(.apns)) }
+            #expect(server.connectionCount == 1)
+        }
+    }
 }

@@ -223,7 +223,7 @@ import Testing
         for await _ in arrived { break }
         async let closing: Void = client.shutdown()
         while client.clientNumber != nil { await Task.yield() }
-        #expect(fault(await post(url, with: client)) == .notSent(VendorReply(code: "shut_down")))
+        #expect(fault(await post(url, with: client)) == .notSent(VendorReply(code: "shut_down", isLocal: true)))
         open.yield()
         #expect(try await answer.get().status == 200)
         await closing

@@ -20,13 +20,9 @@ import Testing
 
     @Test func `200 is sent, with the message's name`() {
         #expect(answer(200, #"{"name":"projects/p/messages/1"}"#) == .sent(vendorID: "projects/p/messages/1"))
-    }
-
-    @Test(arguments: ["", "{}", "<html><body>Welcome!</body>"])
-    func `200 from somebody who is not Google says nothing`(body: String) {
-        guard case .unknown = answer(200, body) else {
-            Issue.record("\(answer(200, body))")
-            return
+        for body in ["", "{}", "<html>", #"{"name":""}"#, #"{"name":5}"#] {
+            #expect(
+                answer(200, body) == .unknown(VendorReply(code: "200", text: "The answer names no message.")))
         }
     }
 

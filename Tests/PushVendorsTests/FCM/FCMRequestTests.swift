@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct FCMRequestTests {
     private func text(_ push: VendorPush, isDryRun: Bool = false) -> String {
-        String(decoding: FCMRequest(push, isDryRun: isDryRun).body, as: UTF8.self)
+        String(decoding: FCMRequest(push, isDryRun: isDryRun, now: exampleNow).body, as: UTF8.self)
     }
 
     @Test func `a visible push`() throws {
@@ -67,7 +67,7 @@ import Testing
         }
         #expect(
             text(visible).contains(
-                #""apns":{"headers":{"apns-push-type":"alert","apns-priority":"10","apns-collapse-id":"m-1"},"#
+                #""apns":{"headers":{"apns-push-type":"alert","apns-expiration":"1700003600","apns-priority":"10","apns-collapse-id":"m-1"},"#
                     + #""payload":{"aps":{"badge":0,"sound":"default","category":"CHAT","thread-id":"team","#
                     + #""mutable-content":1}},"fcm_options":{"image":"https://x/i.png"}}"#))
         let silent = push(.fcm, token: "tok") {
@@ -77,7 +77,8 @@ import Testing
         }
         #expect(
             text(silent).contains(
-                #""apns":{"headers":{"apns-push-type":"background","apns-priority":"5"},"#
+                #""apns":{"headers":{"apns-push-type":"background","apns-expiration":"1700003600","#
+                    + #""apns-priority":"5"},"#
                     + #""payload":{"aps":{"content-available":1}}}"#))
         #expect(!text(push(.fcm) { $0.osType = .android }).contains("apns"))
     }

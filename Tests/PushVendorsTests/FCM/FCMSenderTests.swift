@@ -158,7 +158,7 @@ import Testing
             400, #"{"error":"invalid_grant","error_description":"Bad clock"}"#,
             VendorAnswer.auth(VendorReply(code: "invalid_grant", text: "Bad clock"))
         ),
-        (503, "", .retry(VendorReply(code: "503"))), (200, "{}", .auth(VendorReply(code: "login_answer"))),
+        (503, "", .retry(VendorReply(code: "503"))), (200, "{}", .retry(VendorReply(code: "login_answer"))),
         (429, "", .slow(VendorReply(code: "429"), scope: .credential)),
     ])
     func `a login that fails answers for the push`(status: Int, body: String, expected: VendorAnswer) async throws {

@@ -57,7 +57,7 @@ import Testing
         let expected: VendorAnswer =
             switch code {
             case "80200001", "80200003": .auth(said(code))
-            case "80300007": .dead(said(code), mayBeMisconfiguration: true)
+            case "80300007": .dead(said(code))
             case "80100001", "80100003", "80100009": .drop(said(code))
             default: .unknown(said(code))
             }

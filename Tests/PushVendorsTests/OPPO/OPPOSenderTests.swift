@@ -57,8 +57,8 @@ import Testing
             #expect(
                 answers == [
                     .sent(vendorID: "o1"), .sent(vendorID: "o2"),
-                    .drop(VendorReply(code: "background", text: "OPPO shows every push")),
-                    .dead(VendorReply(code: "illegal_token")), .sent(vendorID: "o3"),
+                    .drop(VendorReply(code: "background", text: "OPPO shows every push", isLocal: true)),
+                    .dead(VendorReply(code: "illegal_token", isLocal: true)), .sent(vendorID: "o3"),
                 ])
             #expect(server.requests.map(\.path).last == "/server/v1/message/notification/unicast_batch")
             #expect(server.requests.count == 2)
@@ -133,8 +133,8 @@ import Testing
         (200, #"{"code":-1,"message":"words"}"#, .retry(VendorReply(code: "-1", text: "words"))),
         (200, #"{"code":13,"message":"words"}"#, .slow(VendorReply(code: "13", text: "words"), scope: .credential)),
         (200, #"{"code":41,"message":"words"}"#, .auth(VendorReply(code: "41", text: "words"))),
-        (200, #"{"code":0,"data":{}}"#, .auth(VendorReply(code: "login_answer"))),
-        (200, "<html>", .auth(VendorReply(code: "200"))), (503, "", .retry(VendorReply(code: "503"))),
+        (200, #"{"code":0,"data":{}}"#, .retry(VendorReply(code: "login_answer"))),
+        (200, "<html>", .retry(VendorReply(code: "200"))), (503, "", .retry(VendorReply(code: "503"))),
     ])
     func `a login that fails answers for the push, and a check says so`(
         status: Int, body: String, expected: VendorAnswer
@@ -170,6 +170,38 @@ import Testing
         } _: { sender, server in
             #expect(await sender.check(push(.oppo)) == .sent(vendorID: nil))
             #expect(server.requests.count == 1)
+        }
+    }
+
+    @Test func `a level that the settings ask for and may not is one answer for a whole batch`() async throws {
+        try await withVendor(.oppo, Self.settings) { request in
+            Self.isLogin(request) ? Self.login(1) : .answer(200, body: #"{"code":67,"message":"words"}"#)
+        } _: { sender, server in
+            let batch = (0..<64).map { push(.oppo, token: "tok\($0)") }
+            let said = VendorReply(code: "67", text: "words")
+            let answers: [VendorAnswer] = await sender.send(batch)
+            #expect(answers == Array(repeating: .auth(said), count: 64))
+            #expect(server.requests.count == 2)
+        }
+    }
+
+    @Test func `a level that one sender asks for and may not is that push's alone`() async throws {
+        try await withVendor(.oppo, Self.settings) { request in
+            if Self.isLogin(request) { return Self.login(1) }
+            let text = (request.form["message"] ?? "") + (request.form["messages"] ?? "")
+            return text.contains("BAD") ? .answer(200, body: #"{"code":67}"#) : Self.acceptedEach(request)
+        } _: { sender, _ in
+            let batch = (0..<8).map { index in
+                push(.oppo, token: "tok\(index)") { $0.category = index == 5 ? "BAD" : nil }
+            }
+            let answers: [VendorAnswer] = await sender.send(batch)
+            for (index, answer) in answers.enumerated() where index != 5 {
+                guard case .sent = answer else {
+                    Issue.record("\(index) was \(answer)")
+                    continue
+                }
+            }
+            #expect(answers.count == 8 && answers[5] == .drop(VendorReply(code: "67")))
         }
     }
 }

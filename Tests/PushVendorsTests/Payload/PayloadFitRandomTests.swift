@@ -73,7 +73,7 @@ import Testing
             let (body, bytesMax) =
                 vendor == .apns
                 ? (APNsRequest(made, topic: "t", now: exampleNow).body, made.token.kind == .voip ? 5120 : 4096)
-                : (FCMRequest(made).body, 4096 + made.token.token.utf8.count)
+                : (FCMRequest(made, now: exampleNow).body, 4096 + made.token.token.utf8.count)
             #expect(body.count <= bytesMax, "seed \(seed)")
             #expect(String(validating: body, as: UTF8.self) != nil, "seed \(seed)")
             let root = try #require(try RawJSON(parsing: body).object, "seed \(seed)")
@@ -90,6 +90,112 @@ import Testing
                 #expect(isBeginning(said, of: whole), "seed \(seed): \(text)")
             }
         }
+    }
+
+    private func settings<Settings: PushVendors.VendorSettings>(_ type: Settings.Type, _ text: String) throws
+        -> Settings
+    {
+        try Settings(reading: json(text), policy: EndpointPolicy(allowsPrivate: true))
+    }
+
+    private func form(_ body: [UInt8]) -> [String: String] {
+        StubServer.Request(path: "", headers: [:], body: body).form
+    }
+
+    /// Limits: the vendors' own, from their references.
+    @Test(arguments: [Vendor.webpush, .huawei, .honor, .wns])
+    func `any push is within the bytes of a vendor that counts bytes`(vendor: Vendor) throws {
+        let huawei = try settings(HuaweiSettings.self, #"{"projectId":"p","clientId":"1","clientSecret":"s"}"#)
+        let honor = try settings(HONORSettings.self, #"{"appId":"1","clientId":"1","clientSecret":"s"}"#)
+        for seed in UInt64(1)...100 {
+            let made = try random(vendor, seed: seed)
+            switch vendor {
+            case .webpush:
+                let body = WebPushRequest(made).plaintext
+                #expect(body.count <= 3993, "seed \(seed)")
+                #expect(try RawJSON(parsing: body).object?["messageId"]?.string == "m-1", "seed \(seed)")
+            case .huawei:
+                let body = HuaweiRequest(huawei.completing(made), tokens: [], settings: huawei).body
+                #expect(body.count <= 4096, "seed \(seed)")
+                let data = try RawJSON(parsing: body).value(at: ["message", "data"])?.string ?? ""
+                #expect(try json(data).object?["messageId"]?.string == "m-1", "seed \(seed)")
+            case .honor:
+                let body = HONORRequest(honor.completing(made), tokens: [], settings: honor).body
+                #expect(body.count <= 4096, "seed \(seed)")
+                let data = try RawJSON(parsing: body).value(at: ["data"])?.string ?? ""
+                #expect(try json(data).object?["messageId"]?.string == "m-1", "seed \(seed)")
+            default:
+                let body = WNSRequest(made).body
+                #expect(body.count <= 5000, "seed \(seed)")
+                #expect(body.utf8Text.contains("messageId") && body.utf8Text.contains("m-1"), "seed \(seed)")
+            }
+        }
+    }
+
+    @Test func `any push is within Xiaomi's limits`() throws {
+        let own = try settings(XiaomiSettings.self, #"{"packageName":"p","appSecret":"s"}"#)
+        for seed in UInt64(1)...100 {
+            let made = try random(.xiaomi, seed: seed)
+            let fields = form(
+                XiaomiRequest(own.completing(made), tokens: ["t"], settings: own, receiptURL: nil).body)
+            let payload = fields["payload"] ?? ""
+            #expect(FormBody.encode([("", payload)]).count - 1 < 4096, "seed \(seed)")
+            #expect(try json(payload).object?["messageId"]?.string == "m-1", "seed \(seed)")
+            if made.isSilent { continue }
+            #expect((1..<50).contains(fields["title"]?.utf16.count ?? 0), "seed \(seed)")
+            #expect((1..<128).contains(fields["description"]?.utf16.count ?? 0), "seed \(seed)")
+        }
+    }
+
+    @Test func `any push is within OPPO's limits`() throws {
+        let own = try settings(OPPOSettings.self, #"{"appKey":"k","masterSecret":"s"}"#)
+        for seed in UInt64(1)...100 {
+            var made = try random(.oppo, seed: seed)
+            made.isSilent = false
+            let text = OPPORequest([own.completing(made)], settings: own, receiptURL: nil).field.value
+            let shown = try #require(try json(text).value(at: ["notification"])?.object, "seed \(seed)")
+            #expect((1...50).contains(shown["title"]?.string?.utf16.count ?? 0), "seed \(seed)")
+            #expect((shown["sub_title"]?.string?.utf16.count ?? 0) <= 10, "seed \(seed)")
+            #expect((1...50).contains(shown["content"]?.string?.utf16.count ?? 0), "seed \(seed)")
+            let parameters = shown["action_parameters"]?.string ?? ""
+            #expect(parameters.utf8.count <= 4000, "seed \(seed)")
+            #expect(try json(parameters).object?["messageId"]?.string == "m-1", "seed \(seed)")
+        }
+    }
+
+    @Test func `any push is within vivo's and Meizu's limits`() throws {
+        let own = try settings(VivoSettings.self, #"{"appId":"1","appKey":"k","appSecret":"s"}"#)
+        for seed in UInt64(1)...100 {
+            var made = try random(.vivo, seed: seed)
+            made.isSilent = false
+            let vivo = try #require(
+                try RawJSON(parsing: VivoRequest(made, settings: own, receiptURL: nil).single).object)
+            #expect((1...40).contains(vivo["title"]?.string?.utf16.count ?? 0), "seed \(seed)")
+            #expect((1...100).contains(vivo["content"]?.string?.utf16.count ?? 0), "seed \(seed)")
+            #expect((vivo["skipContent"]?.string?.utf16.count ?? 0) <= 1024, "seed \(seed)")
+            let map = vivo["clientCustomMap"]?.object?.members ?? []
+            let size = map.reduce(0) { $0 + $1.key.utf16.count + ($1.value.string?.utf16.count ?? 0) }
+            #expect(size <= 1024 && map.first?.value.string == "m-1", "seed \(seed)")
+            let meizu = MeizuRequest.message(made, receiptURL: nil)
+            let bar = meizu.value(at: ["noticeBarInfo"])?.object
+            #expect((1...32).contains(bar?["title"]?.string?.utf16.count ?? 0), "seed \(seed)")
+            #expect((1...100).contains(bar?["content"]?.string?.utf16.count ?? 0), "seed \(seed)")
+            #expect(meizu.value(at: ["clickTypeInfo", "parameters", "messageId"])?.string == "m-1", "seed \(seed)")
+        }
+    }
+
+    @Test func `a long subtitle is cut before the data goes, and goes before the message id`() throws {
+        let data = try json(#"{"a":"x"}"#)
+        let long = push(.oppo) {
+            $0.subtitle = String(repeating: "界", count: 3000)
+            $0.data = data
+        }
+        let text = MessageData.text(of: long, bytesMax: 4000)
+        let made = try #require(try json(text).object)
+        #expect(text.utf8.count <= 4000 && text.utf8.count > 3990)
+        #expect(made["a"]?.string == "x" && made["subtitle"]?.string?.hasSuffix("界…") == true)
+        #expect(MessageData.text(of: long, bytesMax: 20) == #"{"messageId":"m-1"}"#)
+        #expect(MessageData.text(of: long, bytesMax: 0) == #"{"messageId":"m-1"}"#)
     }
 
     /// The whole text, or its first characters with "…" behind them. A joiner at the end would take the "…" into its own

@@ -87,7 +87,7 @@ import Testing
         let body: [UInt8] =
             switch vendor {
             case .apns: APNsRequest(made, topic: "t", now: exampleNow).body
-            case .fcm: FCMRequest(made).body
+            case .fcm: FCMRequest(made, now: exampleNow).body
             default: WebhookRequest(made, secret: WebhookSecret(), now: exampleNow).body
             }
         #expect(body.count <= (vendor == .webhook ? 20_000 : 4200))

@@ -158,8 +158,8 @@ import Testing
         (#"{"result":10040}"#, 200, .retry(VendorReply(code: "10040"))),
         (#"{"result":10000}"#, 200, .auth(VendorReply(code: "10000"))),
         (#"{"result":10250}"#, 200, .auth(VendorReply(code: "10250"))),
-        (#"{"result":0}"#, 200, .auth(VendorReply(code: "login_answer"))),
-        ("<html>", 200, .auth(VendorReply(code: "login_answer"))), ("", 502, .retry(VendorReply(code: "502"))),
+        (#"{"result":0}"#, 200, .retry(VendorReply(code: "login_answer"))),
+        ("<html>", 200, .retry(VendorReply(code: "login_answer"))), ("", 502, .retry(VendorReply(code: "502"))),
         ("", 404, .auth(VendorReply(code: "404"))),
     ])
     func `a login that fails answers for the push`(body: String, status: Int, expected: VendorAnswer) async throws {
@@ -178,6 +178,24 @@ import Testing
         } _: { sender, server in
             #expect(await sender.check(push(.vivo)) == .sent(vendorID: nil))
             #expect(server.requests.map(\.path) == [Self.auth])
+        }
+    }
+
+    @Test func `a list that is refused for a token that is not named is divided until it is found`() async throws {
+        try await withSender { request in
+            if request.path == Self.auth { return Self.login(1) }
+            return request.body.utf8Text.contains("\"t3\"")
+                ? .answer(200, body: #"{"result":10302,"desc":"words"}"#) : Self.task
+        } _: { sender, _ in
+            let batch = (1...8).map { number in push(.vivo, token: "t\(number)") { $0.deviceID = "d-\(number)" } }
+            let answers: [VendorAnswer] = await sender.send(batch)
+            for (index, answer) in answers.enumerated() {
+                let said = VendorReply(code: "10302", text: "words")
+                #expect(
+                    answer == (index == 2 ? .dead(said, mayBeMisconfiguration: true) : .sent(vendorID: "77")),
+                    "t\(index + 1)")
+            }
+            #expect(answers.count == 8)
         }
     }
 }

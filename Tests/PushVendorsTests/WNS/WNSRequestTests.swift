@@ -123,4 +123,10 @@ private final class ToastReader: NSObject, XMLParserDelegate {
     func parser(_ parser: XMLParser, didEndElement name: String, namespaceURI: String?, qualifiedName: String?) {
         isInText = false
     }
+
+    @Test func `the device's own sound is no file`() {
+        func toast(_ sound: String?) -> String { WNSRequest(push(.wns) { $0.sound = sound }).body.utf8Text }
+        #expect(!toast("default").contains("audio") && !toast(nil).contains("audio"))
+        #expect(toast("").contains(#"<audio silent="true"/>"#))
+    }
 }

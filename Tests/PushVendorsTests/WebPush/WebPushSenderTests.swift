@@ -93,14 +93,104 @@ import Testing
         }
     }
 
-    @Test func `a refused VAPID token is renewed once, then it is the credential`() async throws {
-        try await withSender { _ in
+    /// To a browser maker's service: with an `endpoint` every call goes there.
+    private func known(_ path: String) -> VendorPush {
+        push(.webpush, token: device.subscription("https://8.8.8.8\(path)"))
+    }
+
+    @Test func `a VAPID token is renewed once, and a few known subscriptions must be refused to blame the key`()
+        async throws
+    {
+        let clock = HandClock()
+        try await withSender(clock: clock, endpoint: { "http://127.0.0.1:\($0)" }) { _ in
             .answer(401, body: #"{"errno":109}"#)
         } _: { sender, server in
             let said = VendorReply(code: "109", text: #"{"errno":109}"#)
-            #expect(await sender.send(message(to: server)) == .auth(said))
+            let putOff = VendorAnswer.slow(said, scope: .device)
+            // The same one again and again is one.
+            for _ in 0..<4 { #expect(await sender.send(known("/p/1")) == putOff) }
             let tokens = server.requests.compactMap { $0.headers.first(name: "authorization") }
-            #expect(tokens.count == 2 && Set(tokens).count == 2)
+            #expect(server.requests.count == 8 && Set(tokens.prefix(2)).count == 2)
+            #expect(await sender.send(known("/p/2")) == putOff)
+            #expect(await sender.send(known("/p/3")) == .auth(said))
+            #expect(await sender.send(known("/p/1")) == .auth(said))
+            clock.advance(minutes: 10)
+            #expect(await sender.send(known("/p/4")) == putOff)
+        }
+    }
+
+    @Test func `a host that a device named never blames the key, and takes nothing that proves it`() async throws {
+        try await withSender { _ in
+            .answer(403)
+        } _: { sender, server in
+            for number in 1...6 {
+                #expect(
+                    await sender.send(message(to: server, path: "/p/\(number)"))
+                        == .slow(VendorReply(code: "403"), scope: .device))
+            }
+        }
+        try await withSender(endpoint: { "http://127.0.0.1:\($0)" }) { _ in
+            .answer(401)
+        } _: { sender, server in
+            let other = try await StubServer.start { _ in .answer(201) }
+            for number in 1...3 {
+                let own = push(.webpush, token: device.subscription("http://127.0.0.1:\(other.port)/\(number)"))
+                #expect(await sender.send(own) == .sent(vendorID: nil))
+                let answer: VendorAnswer = await sender.send(known("/p/\(number)"))
+                let said = VendorReply(code: "401")
+                #expect(answer == (number < 3 ? .slow(said, scope: .device) : .auth(said)))
+            }
+            await other.stop()
+        }
+    }
+
+    @Test func `what one known service takes keeps the key good for the others`() async throws {
+        try await withSender(endpoint: { "http://127.0.0.1:\($0)" }) { request in
+            .answer(request.path.hasPrefix("/bad") ? 403 : 201)
+        } _: { sender, server in
+            #expect(await sender.send(known("/p")) == .sent(vendorID: nil))
+            for number in 1...5 {
+                let other = push(.webpush, token: device.subscription("https://9.9.9.9/bad/\(number)"))
+                #expect(await sender.send(other) == .slow(VendorReply(code: "403"), scope: .device))
+            }
+        }
+    }
+
+    @Test func `a host that a device named is put off for that device, longer each time`() async throws {
+        let clock = HandClock()
+        try await withSender(clock: clock) { _ in
+            .answer(503)
+        } _: { sender, server in
+            let said = VendorReply(code: "503")
+            var waits: [Duration?] = []
+            for number in 1...4 {
+                guard case .slow(let reply, .device, let after) = await sender.send(message(to: server)) else {
+                    Issue.record("\(number) was a fault of the credential")
+                    return
+                }
+                #expect(reply == said)
+                waits.append(after)
+                clock.advance(minutes: 1)
+            }
+            #expect(waits == [.seconds(1), .seconds(2), .seconds(4), .seconds(8)])
+            // From the third on the whole host is left alone.
+            _ = await sender.send(message(to: server, path: "/p/5"))
+            let count = server.requests.count
+            _ = await sender.send(message(to: server, path: "/p/6"))
+            #expect(server.requests.count == count)
+        }
+    }
+
+    @Test func `hosts of browser makers`() {
+        for host in [
+            "fcm.googleapis.com", "web.push.apple.com", "updates.push.services.mozilla.com", "db5p.notify.windows.com",
+        ] {
+            #expect(WebPushSender.isBrowserMakers(host))
+        }
+        for host in [
+            "fcm.googleapis.com.example.com", "evilnotify.windows.com", "push.example.net", "x.web.push.apple.com.a",
+        ] {
+            #expect(!WebPushSender.isBrowserMakers(host))
         }
     }
 
@@ -126,12 +216,12 @@ import Testing
             .answer(request.path == "/bad" ? 403 : 201)
         } _: { sender, server in
             let said = VendorReply(code: "403")
-            #expect(await sender.send(message(to: server, path: "/bad")) == .auth(said))
+            let putOff = VendorAnswer.slow(said, scope: .device)
+            #expect(await sender.send(message(to: server, path: "/bad")) == putOff)
             #expect(await sender.send(message(to: server)) == .sent(vendorID: nil))
-            #expect(
-                await sender.send(message(to: server, path: "/bad")) == .dead(said, mayBeMisconfiguration: true))
+            #expect(await sender.send(message(to: server, path: "/bad")) == .dead(said))
             clock.advance(minutes: 10)
-            #expect(await sender.send(message(to: server, path: "/bad")) == .auth(said))
+            #expect(await sender.send(message(to: server, path: "/bad")) == putOff)
         }
     }
 
@@ -144,7 +234,7 @@ import Testing
             #expect(
                 await sender.send(message(to: server))
                     == .slow(VendorReply(code: "429"), scope: .device, after: .seconds(3600)))
-            let said = VendorReply(code: "429", text: "The push service asked for a pause")
+            let said = VendorReply(code: "429", text: "The push service asked for a pause", isLocal: true)
             #expect(
                 await sender.send(message(to: server, path: "/p/2"))
                     == .slow(said, scope: .device, after: .seconds(600)))
@@ -160,7 +250,8 @@ import Testing
         } _: { sender, server in
             #expect(
                 await sender.send(push(.webpush, token: "abc"))
-                    == .drop(VendorReply(code: "vendor_refused", text: "The token is no PushSubscription")))
+                    == .dead(
+                        VendorReply(code: "illegal_token", text: "The token is no PushSubscription", isLocal: true)))
             for url in [
                 "http://127.0.0.1:\(server.port)/", "https://127.0.0.1:\(server.port)/", "https://[::1]/",
                 "https://localhost/", "http://push.example.net/",
@@ -170,7 +261,7 @@ import Testing
                     Issue.record("\(url): \(answer)")
                     continue
                 }
-                #expect(said.code == "vendor_refused")
+                #expect(said.code == "vendor_refused" && said.isLocal)
             }
             #expect(server.requests.isEmpty)
         }
@@ -183,7 +274,9 @@ import Testing
             let token = device.subscription("http://8.8.8.8/p")
             #expect(
                 await sender.send(push(.webpush, token: token))
-                    == .drop(VendorReply(code: "vendor_refused", text: "The token's URL must be an https URL")))
+                    == .dead(
+                        VendorReply(code: "illegal_token", text: "The token's URL must be an https URL", isLocal: true))
+            )
         }
     }
 
@@ -200,14 +293,23 @@ import Testing
         }
     }
 
-    @Test func `no answer is unknown, no connection is not`() async throws {
+    @Test func `no answer of a known service is unknown; of another host it is that device's alone`() async throws {
+        try await withSender(endpoint: { "http://127.0.0.1:\($0)" }) { _ in
+            .close
+        } _: { sender, server in
+            #expect(await sender.send(known("/p")) == .unknown(VendorReply(code: "connection_lost")))
+            await server.stop()
+            let gone = push(.webpush, token: device.subscription("http://127.0.0.1:1/"))
+            #expect(
+                await sender.send(gone)
+                    == .slow(VendorReply(code: "connect_failed"), scope: .device, after: .seconds(1)))
+        }
         try await withSender { _ in
             .close
         } _: { sender, server in
-            #expect(await sender.send(message(to: server)) == .unknown(VendorReply(code: "connection_lost")))
-            await server.stop()
-            let gone = push(.webpush, token: device.subscription("http://127.0.0.1:1/"))
-            #expect(await sender.send(gone) == .retry(VendorReply(code: "connect_failed")))
+            #expect(
+                await sender.send(message(to: server))
+                    == .slow(VendorReply(code: "connection_lost"), scope: .device, after: .seconds(1)))
         }
     }
 
@@ -221,7 +323,7 @@ import Testing
             }
             #expect(words.contains("nothing sent"))
             #expect(server.requests.isEmpty)
-            guard case .drop = await sender.check(push(.webpush, token: "{}")) else {
+            guard case .dead = await sender.check(push(.webpush, token: "{}")) else {
                 Issue.record("a bad token passed")
                 return
             }

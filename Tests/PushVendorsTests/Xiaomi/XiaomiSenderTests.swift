@@ -96,6 +96,9 @@ import Testing
         let settings = #"{"packageName":"p","appSecret":"s","channel":"chat","marketingChannel":"news"}"#
         #expect(try form(push(.xiaomi), settings)["extra.channel_id"] == "chat")
         #expect(try form(push(.xiaomi) { $0.messageClass = .marketing }, settings)["extra.channel_id"] == "news")
+        // The channel for service is no fallback: vendors punish marketing in it.
+        let service = #"{"packageName":"p","appSecret":"s","channel":"chat"}"#
+        #expect(try form(push(.xiaomi) { $0.messageClass = .marketing }, service)["extra.channel_id"] == nil)
         #expect(try form(push(.xiaomi) { $0.sound = "" })["notify_type"] == "4")
     }
 
@@ -130,7 +133,7 @@ import Testing
         } _: { sender, server in
             #expect(sender.batchForm == .sameContent(max: 1000))
             let answers: [VendorAnswer] = await sender.send(["a", "b,c", "d"].map { push(.xiaomi, token: $0) })
-            let illegal = VendorAnswer.dead(VendorReply(code: "illegal_token"))
+            let illegal = VendorAnswer.dead(VendorReply(code: "illegal_token", isLocal: true))
             #expect(answers == [.sent(vendorID: "x1"), illegal, .sent(vendorID: "x1")])
             #expect(server.requests.map(\.path) == ["/v3/message/regid"])
             let request = try #require(server.requests.first)
