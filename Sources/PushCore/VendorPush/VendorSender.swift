@@ -5,10 +5,14 @@ public struct VendorReply: Sendable, Equatable {
     /// The vendor's code (`BadDeviceToken`, `UNREGISTERED`, an HTTP status when there is nothing better).
     public let code: String
     public let text: String
+    /// The adapter made this answer itself, without asking the vendor: it says nothing of the credential and proves
+    /// nothing about the vendor.
+    public var isLocal: Bool
 
-    public init(code: String, text: String = "") {
+    public init(code: String, text: String = "", isLocal: Bool = false) {
         self.code = code
         self.text = text
+        self.isLocal = isLocal
     }
 }
 
@@ -81,11 +85,17 @@ public protocol VendorSender: Sendable {
     /// answer speaks of the token and means that the credential is good.
     func check(_ push: VendorPush) async -> VendorAnswer
 
+    /// Whether ``check(_:)`` reaches the call in which the vendor would refuse the credential for a push: a good answer
+    /// then takes a refusal back. A login that goes well says nothing of pushes.
+    var checkReachesPushCall: Bool { get }
+
     /// Closes connections. Pushes under way end with an answer first.
     func shutdown() async
 }
 
 extension VendorSender {
+    public var checkReachesPushCall: Bool { false }
+
     public var budget: PushBudget { .unlimited }
 
     /// Every payload has a replace key (contract, to section 7), which most vendors honour.
