@@ -298,6 +298,7 @@ import Testing
     @Test func `a lane that was in doubt within a day starts with a brake, which a probe ends`()
         async throws
     {
+        let clock = clock
         clock.advance(.seconds(200_000))
         let store = ScriptedStore(
             jobs: (1...20).map { .sample($0, lane: $0 <= 10 ? 1 : 2) }, lanes: [1, 2])
@@ -312,7 +313,6 @@ import Testing
         }
         let sender = ScriptedSender { $0.map { _ in .sent(vendorID: nil) } }
         let quarantine = QuietQuarantine()
-        let clock = clock
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let tokenGuard = TokenGuard(store: quarantine, clock: WallClock { clock.now }, logger: logger)
         let queue = PushQueue(

@@ -1,3 +1,4 @@
+import GRDB
 import PushCore
 import Testing
 
@@ -231,7 +232,7 @@ import Testing
         #expect(jobs.count == more && jobs.allSatisfy { $0.turn > 0 })
         #expect(
             try await story.storage.claimJobs(
-                lane: lane, limit: 5, now: now + 50_000, leaseUntil: now + 60_000
+                lane: lane, limit: more + 10, now: now + 50_000, leaseUntil: now + 60_000
             )
             .contains { $0.turn == 0 })
     }
