@@ -2,6 +2,8 @@
 -- the tenants' own notification texts.
 
 ALTER TABLE push ADD COLUMN class INTEGER NOT NULL DEFAULT 0 CHECK (class IN (0, 1));  -- 0 transactional, 1 marketing
+-- What waits of a send to many is marketing as from now on.
+UPDATE push SET class = 1 WHERE state = 'waiting' AND message IN (SELECT message FROM job);
 DROP INDEX push_due;
 CREATE INDEX push_due ON push (lane, class, not_before) WHERE state = 'waiting';
 CREATE INDEX push_expiring ON push (expires_at) WHERE state = 'waiting';

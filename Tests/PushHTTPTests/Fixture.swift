@@ -74,6 +74,10 @@ struct Fixture {
                         var figures = PushFigures()
                         figures.outcomes = [.fcm: ["accepted": 3]]
                         figures.credentials = [.apns: ["stopped": 1]]
+                        var latency = LatencyHistogram()
+                        for length in [3, 5, 700, 90_000] as [Milliseconds] { latency.add(length) }
+                        figures.latency = [.fcm: latency]
+                        figures.receipts = VendorReceiptCounts(recorded: 4, repeated: 1)
                         return figures
                     }, stops: { 2 }),
                 quarantine: TokenQuarantine(

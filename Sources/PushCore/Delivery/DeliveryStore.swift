@@ -186,6 +186,8 @@ public enum PushJobChange: Sendable {
     case accepted(vendor: Vendor, vendorID: String?, use: BudgetUse? = nil, token: PushToken? = nil)
     case skipped(SkipReason)
     case failed(vendor: Vendor, SkipReason, VendorReply)
+    /// Its credential was refused: it waits for a good one. The reply is kept for the trace, the attempt is not counted.
+    case heldBack(vendor: Vendor, VendorReply)
     /// Another try later; `reply` is kept for the trace.
     case retry(at: Milliseconds, vendor: Vendor, VendorReply)
     /// The token is dead for good: quarantine it and go on with the device's next one, if any. `isDoubtful`: a wrong
@@ -203,8 +205,14 @@ public struct VendorSettings: Sendable {
     public let app: AppKey?
     public let vendor: Vendor
     public let settings: RawJSON
+    /// When too many of its tokens died; nil once it was found good.
+    public let doubtedAt: Milliseconds?
 
-    public init(lane: Int64, tenantKey: TenantKey, app: AppKey?, vendor: Vendor, settings: RawJSON) {
+    public init(
+        lane: Int64, tenantKey: TenantKey, app: AppKey?, vendor: Vendor, settings: RawJSON,
+        doubtedAt: Milliseconds? = nil
+    ) {
+        self.doubtedAt = doubtedAt
         self.lane = lane
         self.tenantKey = tenantKey
         self.app = app

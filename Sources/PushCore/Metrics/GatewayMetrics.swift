@@ -6,12 +6,19 @@ public struct PushFigures: Sendable {
     public var outcomes: [Vendor: [String: Int]] = [:]
     /// Credentials by vendor and state.
     public var credentials: [Vendor: [String: Int]] = [:]
+    /// From the time a push was due to the beginning of its vendor request.
+    public var latency: [Vendor: LatencyHistogram] = [:]
+    /// What vendors reported afterwards.
+    public var receipts = VendorReceiptCounts()
 
     public init() {}
 
     /// What a queue counts, and how its credentials are now.
-    public init(_ queue: PushQueue) {
-        for (vendor, answers) in queue.counters().answers {
+    public init(_ queue: PushQueue, receipts: VendorReceiptCounts = VendorReceiptCounts()) {
+        self.receipts = receipts
+        let counters = queue.counters()
+        latency = counters.latency
+        for (vendor, answers) in counters.answers {
             outcomes[vendor] = Dictionary(uniqueKeysWithValues: answers.map { ($0.key.rawValue, Int($0.value)) })
         }
         for status in queue.credentials() {
@@ -98,6 +105,17 @@ public final class GatewayMetrics: Sendable {
                 "pushgate_push_credentials", .gauge, "Vendor credentials by state.",
                 Self.samples(pushes.credentials, label: "state")),
             MetricFamily(
+                "pushgate_push_latency_milliseconds", .histogram,
+                "From the time a vendor push was due to the beginning of its request.",
+                Self.histogram(pushes.latency)),
+            MetricFamily(
+                "pushgate_push_receipts_total", .counter, "What vendors reported of accepted pushes since the start.",
+                [
+                    .init([.init("result", "recorded")], Int64(pushes.receipts.recorded)),
+                    .init([.init("result", "repeated")], Int64(pushes.receipts.repeated)),
+                    .init([.init("result", "unknown")], Int64(pushes.receipts.unknown)),
+                ]),
+            MetricFamily(
                 "pushgate_push_brakes_total", .counter,
                 "Credentials that were stopped because too many of their tokens died.", value: stops()),
         ]
@@ -108,6 +126,22 @@ public final class GatewayMetrics: Sendable {
             counts.sorted { $0.key < $1.key }.map { name, count in
                 .init([.init("vendor", vendor.rawValue), .init(label, name)], Int64(count))
             }
+        }
+    }
+
+    /// Buckets count what is at most as long as their bound, each with all shorter ones.
+    private static func histogram(_ found: [Vendor: LatencyHistogram]) -> [MetricFamily.Sample] {
+        found.sorted { $0.key.rawValue < $1.key.rawValue }.flatMap { vendor, histogram in
+            let label = MetricFamily.Label("vendor", vendor.rawValue)
+            var total: Int64 = 0
+            var samples = zip(LatencyHistogram.bounds, histogram.buckets).map { bound, count in
+                total += count
+                return MetricFamily.Sample([label, .init("le", String(bound))], total, suffix: "_bucket")
+            }
+            samples.append(.init([label, .init("le", "+Inf")], histogram.count, suffix: "_bucket"))
+            samples.append(.init([label], histogram.sumMilliseconds, suffix: "_sum"))
+            samples.append(.init([label], histogram.count, suffix: "_count"))
+            return samples
         }
     }
 

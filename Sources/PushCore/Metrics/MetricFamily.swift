@@ -1,15 +1,18 @@
 /// One metric with its samples, in no format yet.
 public struct MetricFamily: Sendable {
-    public enum Kind: String, Sendable { case counter, gauge }
+    public enum Kind: String, Sendable { case counter, gauge, histogram }
 
     public struct Sample: Sendable, Equatable {
         /// In the order in which they are written.
         public let labels: [Label]
         public let value: Int64
+        /// What follows the family's name (`_bucket`, `_sum` and `_count` of a histogram).
+        public let suffix: String
 
-        public init(_ labels: [Label] = [], _ value: Int64) {
+        public init(_ labels: [Label] = [], _ value: Int64, suffix: String = "") {
             self.labels = labels
             self.value = value
+            self.suffix = suffix
         }
     }
 

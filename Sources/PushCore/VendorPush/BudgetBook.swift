@@ -64,7 +64,8 @@ public struct BudgetRow: Sendable, Hashable {
 
 public enum BudgetVerdict: Sendable, Equatable {
     case granted
-    /// The day's budget is used up: the vendor's next day begins then.
+    /// The day's budget is used up: the vendor's next day begins then, or the pushes that have the last of it may have
+    /// their answers.
     case later(Milliseconds)
 }
 
@@ -89,6 +90,9 @@ public final class BudgetBook: Sendable {
         let day: Int64
         var transactional: Int64 = 0
         var marketing: Int64 = 0
+        /// Of these, granted and neither accepted nor given back yet.
+        var pendingTransactional: Int64 = 0
+        var pendingMarketing: Int64 = 0
 
         var total: Int64 { transactional + marketing }
 
@@ -98,11 +102,42 @@ public final class BudgetBook: Sendable {
             case .marketing: marketing = max(0, marketing + count)
             }
         }
+
+        mutating func addPending(_ count: Int64, _ messageClass: MessageClass) {
+            switch messageClass {
+            case .transactional: pendingTransactional = max(0, pendingTransactional + count)
+            case .marketing: pendingMarketing = max(0, pendingMarketing + count)
+            }
+        }
+
+        /// As it would be if none of the pushes under way were accepted.
+        var settled: Used {
+            Used(
+                day: day, transactional: max(0, transactional - pendingTransactional),
+                marketing: max(0, marketing - pendingMarketing))
+        }
+    }
+
+    /// The last days of one credential or device: a clock that is set forward and back finds what it had used.
+    private struct Days {
+        private(set) var days: [Used] = []
+
+        private static let daysMax = 2
+
+        subscript(day: Int64) -> Used? {
+            get { days.first { $0.day == day } }
+            set {
+                days.removeAll { $0.day == day }
+                guard let newValue else { return }
+                days.append(newValue)
+                if days.count > Self.daysMax { days.removeFirst() }
+            }
+        }
     }
 
     private struct State {
-        var credentials: [Credential: Used] = [:]
-        var people: [Person: Used] = [:]
+        var credentials: [Credential: Days] = [:]
+        var people: [Person: Days] = [:]
     }
 
     private let state = Mutex(State())
@@ -115,9 +150,9 @@ public final class BudgetBook: Sendable {
         state.withLock { state in
             for row in rows {
                 let key = Credential(tenant: row.tenant, app: row.app, vendor: row.vendor)
-                if let known = state.credentials[key], known.day > row.day { continue }
-                if state.credentials[key]?.day != row.day { state.credentials[key] = Used(day: row.day) }
-                state.credentials[key]?.add(row.used, row.messageClass)
+                var used = state.credentials[key]?[row.day] ?? Used(day: row.day)
+                used.add(row.used, row.messageClass)
+                state.credentials[key, default: Days()][row.day] = used
             }
         }
     }
@@ -131,31 +166,41 @@ public final class BudgetBook: Sendable {
     ) -> BudgetVerdict {
         let day = Self.day(of: settings.vendor, at: now)
         let later = BudgetVerdict.later(Self.nextDay(of: settings.vendor, at: now))
+        // What is under way may be refused: whether there is room is known when it has its answer.
+        let soon = BudgetVerdict.later(now + Self.soonMilliseconds)
         return state.withLock { state in
             let key = Self.credential(settings)
-            var used = Self.today(state.credentials[key], day) ?? Used(day: day)
+            var used = state.credentials[key]?[day] ?? Used(day: day)
             guard
                 Self.hasRoom(used, messageClass, total: budget.perDay, marketing: budget.marketingPerDay)
-            else { return later }
+            else {
+                let isWaiting = Self.hasRoom(
+                    used.settled, messageClass, total: budget.perDay, marketing: budget.marketingPerDay)
+                return isWaiting ? soon : later
+            }
             if budget.boundsDevices, let device = deviceUsed.device {
                 let person = Person(device: device, vendor: settings.vendor)
-                var sent = Self.today(state.people[person], day) ?? Used(day: day)
+                var sent = state.people[person]?[day] ?? Used(day: day)
                 if deviceUsed.day == day {
                     sent.transactional = max(sent.transactional, deviceUsed.transactional)
                     sent.marketing = max(sent.marketing, deviceUsed.marketing)
                 }
-                guard
+                func hasRoom(_ sent: Used) -> Bool {
                     Self.hasRoom(
-                        sent, messageClass, total: budget.perDevicePerDay, marketing: budget.marketingPerDevicePerDay)
-                else { return later }
+                        sent, messageClass, total: budget.perDevicePerDay,
+                        marketing: budget.marketingPerDevicePerDay)
+                }
+                guard hasRoom(sent) else { return hasRoom(sent.settled) ? soon : later }
                 sent.add(1, messageClass)
+                sent.addPending(1, messageClass)
                 if state.people[person] == nil, state.people.count >= peopleMax {
                     Self.makeRoom(in: &state.people, today: day)
                 }
-                state.people[person] = sent
+                state.people[person, default: Days()][day] = sent
             }
             used.add(1, messageClass)
-            state.credentials[key] = used
+            used.addPending(1, messageClass)
+            state.credentials[key, default: Days()][day] = used
             return .granted
         }
     }
@@ -164,26 +209,42 @@ public final class BudgetBook: Sendable {
     public func giveBack(
         _ settings: VendorSettings, messageClass: MessageClass, device: DeviceKey? = nil, now: Milliseconds
     ) {
-        let day = Self.day(of: settings.vendor, at: now)
-        state.withLock { state in
-            let key = Self.credential(settings)
-            if state.credentials[key]?.day == day { state.credentials[key]?.add(-1, messageClass) }
-            guard let device else { return }
-            let person = Person(device: device, vendor: settings.vendor)
-            if state.people[person]?.day == day { state.people[person]?.add(-1, messageClass) }
-        }
+        end(
+            Self.credential(settings), device, settings.vendor,
+            day: Self.day(of: settings.vendor, at: now),
+            messageClass, isAccepted: false)
     }
 
     /// As above, for what was taken with ``use(_:budget:messageClass:device:now:)``.
-    func giveBack(_ use: BudgetUse) {
+    func giveBack(_ use: BudgetUse) { end(use, isAccepted: false) }
+
+    /// The push was accepted: it stays counted.
+    func accepted(_ use: BudgetUse) { end(use, isAccepted: true) }
+
+    private func end(_ use: BudgetUse, isAccepted: Bool) {
+        end(
+            Credential(tenant: use.tenant, app: use.app, vendor: use.vendor), use.device, use.vendor,
+            day: use.day,
+            use.messageClass, isAccepted: isAccepted)
+    }
+
+    private func end(
+        _ key: Credential, _ device: DeviceKey?, _ vendor: Vendor, day: Int64,
+        _ messageClass: MessageClass,
+        isAccepted: Bool
+    ) {
         state.withLock { state in
-            let key = Credential(tenant: use.tenant, app: use.app, vendor: use.vendor)
-            if state.credentials[key]?.day == use.day { state.credentials[key]?.add(-1, use.messageClass) }
-            guard let device = use.device else { return }
-            let person = Person(device: device, vendor: use.vendor)
-            if state.people[person]?.day == use.day { state.people[person]?.add(-1, use.messageClass) }
+            state.credentials[key]?[day]?.addPending(-1, messageClass)
+            if !isAccepted { state.credentials[key]?[day]?.add(-1, messageClass) }
+            guard let device else { return }
+            let person = Person(device: device, vendor: vendor)
+            state.people[person]?[day]?.addPending(-1, messageClass)
+            if !isAccepted { state.people[person]?[day]?.add(-1, messageClass) }
         }
     }
+
+    /// How soon a push looks again where the last of the budget is under way.
+    static let soonMilliseconds: Milliseconds = 1000
 
     /// What the accepted push of a reservation writes into the ledger.
     public static func use(
@@ -223,13 +284,13 @@ public final class BudgetBook: Sendable {
         Credential(tenant: settings.tenantKey, app: settings.app, vendor: settings.vendor)
     }
 
-    private static func today(_ used: Used?, _ day: Int64) -> Used? { used?.day == day ? used : nil }
-
     /// Devices of other days are forgotten first. Where that frees too little all are: the ledger still knows them.
-    private static func makeRoom(in people: inout [Person: Used], today: Int64) {
+    private static func makeRoom(in people: inout [Person: Days], today: Int64) {
         let before = people.count
         // A vendor's day may be one ahead of another's.
-        people = people.filter { $0.value.day >= today - 1 && $0.value.day <= today + 1 && $0.value.total > 0 }
+        people = people.filter { person in
+            person.value.days.contains { abs($0.day - today) <= 1 && $0.total > 0 }
+        }
         if people.count > before / 4 * 3 { people.removeAll(keepingCapacity: true) }
     }
 

@@ -32,10 +32,12 @@ public struct CredentialChecks: Sendable {
 
     // MARK: One credential
 
-    /// `POST /v1/settings/push/{vendor}/test`: sends to one token, or with `dryRun` only asks. A good answer starts a
-    /// stopped credential again; a bad one changes nothing, neither credential nor token. Throws `not_found` where
-    /// nothing is stored.
-    public func test(_ body: RawJSON, vendor name: String, appID: String?, as principal: Principal) async throws
+    /// `POST /v1/settings/push/{vendor}/test`: sends to one token, or with `dryRun` only asks. An accepted push starts
+    /// a stopped credential again; a good answer to a dry run only one that was refused, where the vendor was asked in the
+    /// call that refuses. A bad answer changes nothing, neither credential nor token. Throws `not_found` where nothing is
+    /// stored.
+    public func test(_ body: RawJSON, vendor name: String, appID: String?, as principal: Principal)
+        async throws
         -> RawJSON
     {
         let stored = try await settings.stored(vendor: name, appID: appID, as: principal)
@@ -43,7 +45,7 @@ public struct CredentialChecks: Sendable {
         let answer = await ask(stored) { sender in
             isDryRun ? await sender.check(push) : await sender.send(push)
         }
-        noteGood(answer, stored)
+        noteGood(answer, stored, isDryRun: isDryRun)
         return .object { CredentialAnswer(answer).write(into: &$0) }
     }
 
@@ -85,7 +87,7 @@ public struct CredentialChecks: Sendable {
 
     // MARK: All credentials
 
-    /// `POST /v1/admin/push/check`: every stored credential, with a call that delivers nothing.
+    /// `POST /v1/admin/push/check`: every stored credential, with a call that delivers nothing. It restarts none.
     public func checkAll() async throws -> RawJSON {
         let all = try await store.vendorSettings()
         let deadline = ContinuousClock.now + Self.wholeSeconds
@@ -137,10 +139,9 @@ public struct CredentialChecks: Sendable {
             return .drop(VendorReply(code: "not_checked", text: "The tenant is gone."))
         }
         let probe = push(
-            to: PushToken(vendor: stored.vendor, token: Self.probeToken), title: "Check", body: "Check", tenant: tenant)
-        let answer = await ask(stored) { await $0.check(probe) }
-        noteGood(answer, stored)
-        return answer
+            to: PushToken(vendor: stored.vendor, token: Self.probeToken), title: "Check", body: "Check",
+            tenant: tenant)
+        return await ask(stored) { await $0.check(probe) }
     }
 
     /// Nobody's: a vendor that looks at it finds it dead, which is said with a good credential only.
@@ -167,11 +168,19 @@ public struct CredentialChecks: Sendable {
         return first ?? .unknown(VendorReply(code: "cancelled"))
     }
 
-    private func noteGood(_ answer: VendorAnswer, _ stored: VendorSettings) {
-        guard CredentialAnswer(answer).isGood else { return }
-        // One that only asked for a slower pace keeps to it.
-        let isStopped = queue.credentials().contains { $0.lane == stored.lane && $0.state == .stopped }
-        if isStopped { queue.restart(tenant: stored.tenantKey, app: stored.app, vendor: stored.vendor) }
+    private func noteGood(_ answer: VendorAnswer, _ stored: VendorSettings, isDryRun: Bool) {
+        guard CredentialAnswer(answer).isGood, !answer.isLocal else { return }
+        if !isDryRun, case .sent = answer {
+            // One that only asked for a slower pace keeps to it.
+            let isStopped = queue.credentials().contains {
+                $0.lane == stored.lane && $0.state == .stopped
+            }
+            if isStopped {
+                queue.restart(tenant: stored.tenantKey, app: stored.app, vendor: stored.vendor)
+            }
+        } else if !isDryRun || queue.sender(lane: stored.lane)?.checkReachesPushCall == true {
+            queue.takeBackRefusal(lane: stored.lane)
+        }
     }
 }
 

@@ -9,6 +9,17 @@ public struct CredentialStatus: Sendable {
         case stopped
     }
 
+    /// Why it is slowed or stopped.
+    public enum Reason: Sendable {
+        /// The vendor does not answer, or only with faults of its own.
+        case failing
+        /// The vendor asked for a slower pace.
+        case pace
+        case refused
+        /// Too many of its tokens died.
+        case tokensDying
+    }
+
     public let tenantKey: TenantKey
     /// nil = the tenant's own.
     public let app: AppKey?
@@ -16,6 +27,8 @@ public struct CredentialStatus: Sendable {
     /// Changes with every PUT of the settings.
     public let lane: Int64
     public let state: State
+    /// nil where it runs.
+    public let reason: Reason?
     /// What the vendor said when it was slowed or stopped, in its own words.
     public let code: String?
     public let text: String?
@@ -27,7 +40,9 @@ public struct CredentialStatus: Sendable {
     public let underWay: Int
 
     public init(
-        tenantKey: TenantKey, app: AppKey?, vendor: Vendor, lane: Int64, state: State, code: String? = nil,
+        tenantKey: TenantKey, app: AppKey?, vendor: Vendor, lane: Int64, state: State,
+        reason: Reason? = nil,
+        code: String? = nil,
         text: String? = nil, since: Milliseconds? = nil, until: Milliseconds? = nil, underWay: Int = 0
     ) {
         self.tenantKey = tenantKey
@@ -35,6 +50,7 @@ public struct CredentialStatus: Sendable {
         self.vendor = vendor
         self.lane = lane
         self.state = state
+        self.reason = reason
         self.code = code
         self.text = text
         self.since = since

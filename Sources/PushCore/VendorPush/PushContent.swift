@@ -1,3 +1,5 @@
+import Crypto
+
 /// Builds a push from the message, the sender's `push` options, and the texts of ``NotificationText``.
 enum PushContent {
     /// Seconds a push may live, counted from `serverTime`: the shorter of the message's and the push's own time, as
@@ -12,7 +14,11 @@ enum PushContent {
         return life == 0 ? nil : message.serverTime + life * 1000
     }
 
-    static func push(_ subject: PushSubject, token: PushToken, limits: Limits, now: Milliseconds) -> VendorPush {
+    /// - Parameter messageClass: as the job has it; nil = as the message says.
+    static func push(
+        _ subject: PushSubject, token: PushToken, messageClass: MessageClass? = nil, limits: Limits,
+        now: Milliseconds
+    ) -> VendorPush {
         let message = subject.message
         let options = message.push.raw.object
         let action = options?["action"]?.object
@@ -39,7 +45,7 @@ enum PushContent {
             collapseID: options?["collapseId"]?.string,
             timeToLiveSeconds: Int(clamping: left),
             isHighPriority: options?["priority"]?.string.map { $0 == "high" } ?? !isSilent,
-            messageClass: message.messageClass,
+            messageClass: messageClass ?? message.messageClass,
             channel: options?["channel"]?.string,
             category: options?["category"]?.string,
             action: action?["type"]?.string.flatMap(VendorPush.ClickAction.Kind.init).map {
@@ -55,22 +61,35 @@ enum PushContent {
     /// Phones and vendors load pictures over https only; another URL would get the whole push refused.
     private static func isSecureURL(_ text: String) -> Bool { text.lowercased().hasPrefix("https://") }
 
-    /// Without what the sender wrote and without whom it came from. What says where and how it is shown stays.
+    /// Without what the sender wrote and without whom it came from, and that is also in the names it chose: a sound, a
+    /// category or a collapse key can tell. A collapse key keeps its work as a hash, and an empty sound its silence.
     private static func concealed(_ push: VendorPush) -> VendorPush {
         var push = push
-        (push.subtitle, push.image, push.action) = (nil, nil, nil)
+        (push.subtitle, push.image, push.action, push.category) = (nil, nil, nil, nil)
+        if push.sound?.isEmpty == false { push.sound = nil }
+        push.collapseID = push.collapseID.map { hashed($0, tenantNo: push.tenantNo) }
         (push.data, push.override, push.conversation) = (nil, nil, nil)
         return push
+    }
+
+    private static func hashed(_ collapseID: String, tenantNo: String) -> String {
+        let digest = SHA256.hash(data: Array("\(tenantNo)/\(collapseID)".utf8))
+        return digest.prefix(16).map { byte in
+            let text = String(byte, radix: 16)
+            return text.count < 2 ? "0" + text : text
+        }.joined()
     }
 
     /// What takes the place of a notification that is shown, without ringing again. A revoked message leaves none of
     /// its sender's texts.
     static func replacement(
-        _ subject: PushSubject, token: PushToken, expiresAt: Milliseconds, limits: Limits, now: Milliseconds
+        _ subject: PushSubject, token: PushToken, messageClass: MessageClass? = nil,
+        expiresAt: Milliseconds,
+        limits: Limits, now: Milliseconds
     ) -> VendorPush {
         let message = subject.message
         let isRevoked = message.state == .revoked
-        var push = push(subject, token: token, limits: limits, now: now)
+        var push = push(subject, token: token, messageClass: messageClass, limits: limits, now: now)
         let life = min(expiresAt - now, limits.pushLifeDefaultSeconds * 1000)
         push.timeToLiveSeconds = Int(clamping: max(1, life / 1000))
         push.isHighPriority = false

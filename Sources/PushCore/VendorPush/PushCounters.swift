@@ -45,7 +45,7 @@ public struct LatencyHistogram: Sendable {
 
     public init() {}
 
-    mutating func add(_ milliseconds: Milliseconds) {
+    public mutating func add(_ milliseconds: Milliseconds) {
         let value = max(0, milliseconds)
         count += 1
         sumMilliseconds += value

@@ -64,11 +64,23 @@ public enum Remedies {
             let advice = credential.code.flatMap { code in
                 credential.state == .stopped ? sentence(for: credential.vendor, code: code) : nil
             }
+            let mend =
+                "put good settings (PUT /v1/settings/push/\(vendor)) or test them (POST …/test). "
+                + "The push waits until its ttl."
             let what =
-                credential.state == .stopped
-                ? "The credential for \(vendor) is stopped\(since), because it was refused\(code): put good settings "
-                    + "(PUT /v1/settings/push/\(vendor)) or test them (POST …/test). The push waits until its ttl."
-                : "\(vendor) asked for a slower pace\(code)\(since): it goes on by itself."
+                switch credential.reason {
+                case .refused,
+                    nil where credential.state == .stopped:
+                    "The credential for \(vendor) is stopped\(since), because it was refused\(code): \(mend)"
+                case .tokensDying:
+                    "The credential for \(vendor) is stopped\(since), because too many of its tokens were called dead: "
+                        + "check which app and environment it is for; \(mend)"
+                case .failing:
+                    "\(vendor) does not answer, or only with faults\(code)\(since): it is tried again by itself; "
+                        + "check network, DNS and firewall where it lasts."
+                case .pace, nil:
+                    "\(vendor) asked for a slower pace\(code)\(since): it goes on by itself."
+                }
             return advice.map { "\(what) \($0)" } ?? what
         }
         if waiting.isUnderWay { return "It is being handed to \(vendor) now." }

@@ -7,7 +7,7 @@ import Synchronization
 /// credential is to be stopped and the tokens are to be believed no more. It is looked at for a tenant's vendor as a
 /// whole and for each of its credentials alone, so that a large good credential does not hide a small wrong one.
 ///
-/// A lane that was stopped stays in doubt until a vendor's answer is not doubtful: its doubtful answers stop it again,
+/// A lane that was stopped stays in doubt until a vendor's answer shows that it is good: its doubtful answers stop it again,
 /// however few, so that a probe never costs a token.
 public final class TokenBrake: Sendable {
     /// What a vendor said of one token. An answer that says nothing of the token (a fault, a refused credential) is none.
@@ -16,11 +16,15 @@ public final class TokenBrake: Sendable {
         public let token: PushToken
         /// The code is one that a wrong credential or environment gives as well.
         public let isDoubtful: Bool
+        /// It shows that the credential is good. A push that is refused for its payload is neither this nor doubtful.
+        public let isProof: Bool
 
-        public init(lane: Int64, token: PushToken, isDoubtful: Bool) {
+        /// - Parameter isProof: nil = whatever is not doubtful.
+        public init(lane: Int64, token: PushToken, isDoubtful: Bool, isProof: Bool? = nil) {
             self.lane = lane
             self.token = token
             self.isDoubtful = isDoubtful
+            self.isProof = isProof ?? !isDoubtful
         }
     }
 
@@ -58,7 +62,8 @@ public final class TokenBrake: Sendable {
             var stopped: Set<Int64> = []
             for answer in answers {
                 if state.doubted.contains(answer.lane) {
-                    if answer.isDoubtful { stopped.insert(answer.lane) } else { state.doubted.remove(answer.lane) }
+                    if answer.isDoubtful { stopped.insert(answer.lane) }
+                    if answer.isProof { state.doubted.remove(answer.lane) }
                 }
                 lanes[answer.lane, default: AnswerWindow()].add(answer, in: slice)
             }
@@ -83,6 +88,11 @@ public final class TokenBrake: Sendable {
     /// The lane's credential is no longer doubted: it was changed, or a test of it went well.
     public func forget(lanes: some Sequence<Int64>) {
         state.withLock { $0.doubted.subtract(lanes) }
+    }
+
+    /// The lane was in doubt before this start, and nothing has cleared it since.
+    public func doubt(lanes: some Sequence<Int64>) {
+        state.withLock { $0.doubted.formUnion(lanes) }
     }
 
     /// Whether a lane was stopped and no answer has cleared it since.

@@ -38,6 +38,7 @@ public final class TokenGuard: Sendable {
         guard !answers.isEmpty else { return nil }
         let known = Set(answers.lazy.map(\.lane).filter(brake.isDoubted))
         let lanes = brake.note(answers, tenant: tenant, vendor: vendor, at: now)
+        trust(known.filter { !brake.isDoubted($0) })
         guard !lanes.isEmpty else { return nil }
         let new = lanes.subtracting(known)
         stops.withLock { $0 += new.count }
@@ -48,7 +49,36 @@ public final class TokenGuard: Sendable {
     public func isDoubted(_ lane: Int64) -> Bool { brake.isDoubted(lane) }
 
     /// The credential was changed, or a test of it went well.
-    public func clear(lanes: some Sequence<Int64>) { brake.forget(lanes: lanes) }
+    public func clear(lanes: some Sequence<Int64>) {
+        let known = Set(lanes.filter(brake.isDoubted))
+        brake.forget(lanes: lanes)
+        trust(known)
+    }
+
+    /// How long a doubt outlives the process.
+    static let doubtKept: Duration = .seconds(86_400)
+
+    /// A lane as it was found at the start: whether it is still in doubt.
+    func recall(_ settings: VendorSettings) -> Bool {
+        guard let doubtedAt = settings.doubtedAt, clock.now - doubtedAt < Self.doubtKept.milliseconds
+        else {
+            return false
+        }
+        brake.doubt(lanes: CollectionOfOne(settings.lane))
+        return true
+    }
+
+    /// The doubt is over. Where the store is busy, the next start finds it still in doubt, and a probe ends that.
+    private func trust(_ lanes: Set<Int64>) {
+        guard !lanes.isEmpty else { return }
+        Task { [store, logger] in
+            do { try await store.trust(lanes: lanes) } catch {
+                logger.warning(
+                    "a credential's doubt is over, but that could not be written down",
+                    metadata: ["lanes": "\(lanes.sorted())", "error": "\(error)"])
+            }
+        }
+    }
 
     /// Lets live again what doubtful answers killed in the last ten minutes, and says so. Where the store is busy the
     /// next doubtful answer, that of a probe, tries again.
@@ -57,8 +87,9 @@ public final class TokenGuard: Sendable {
         let now = clock.now
         do {
             let revival = try await store.doubt(
-                lanes: lanes, tenant: doubt.tenant, vendor: vendor, since: now - TokenBrake.window.milliseconds, at: now
-            )
+                lanes: lanes, tenant: doubt.tenant, vendor: vendor,
+                since: now - TokenBrake.window.milliseconds,
+                isNew: doubt.isNew, at: now)
             guard doubt.isNew || revival.tokens > 0 else { return }
             logger.error(
                 """

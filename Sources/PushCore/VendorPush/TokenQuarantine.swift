@@ -92,10 +92,15 @@ public protocol TokenQuarantineStore: Sendable {
     ) async throws -> Revival
 
     /// These credentials are doubted: an attempt that began before now kills no token by a doubtful code any more. What
-    /// such codes killed since `since` lives again, as in ``restoreTokens(_:actor:at:)``.
+    /// such codes killed since `since` lives again, as in ``restoreTokens(_:actor:at:)``. The trail says so where
+    /// anything lives again, or where the doubt `isNew`.
     func doubt(
-        lanes: Set<Int64>, tenant: TenantKey, vendor: Vendor, since: Milliseconds, at now: Milliseconds
+        lanes: Set<Int64>, tenant: TenantKey, vendor: Vendor, since: Milliseconds, isNew: Bool,
+        at now: Milliseconds
     ) async throws -> Revival
+
+    /// These credentials were found good.
+    func trust(lanes: Set<Int64>) async throws
 }
 
 /// Dead tokens, for the operator.

@@ -85,11 +85,17 @@ public protocol VendorSender: Sendable {
     /// answer speaks of the token and means that the credential is good.
     func check(_ push: VendorPush) async -> VendorAnswer
 
+    /// Whether ``check(_:)`` reaches the call in which the vendor would refuse the credential for a push: a good answer
+    /// then takes a refusal back. A login that goes well says nothing of pushes.
+    var checkReachesPushCall: Bool { get }
+
     /// Closes connections. Pushes under way end with an answer first.
     func shutdown() async
 }
 
 extension VendorSender {
+    public var checkReachesPushCall: Bool { false }
+
     public var budget: PushBudget { .unlimited }
 
     /// Every payload has a replace key (contract, to section 7), which most vendors honour.

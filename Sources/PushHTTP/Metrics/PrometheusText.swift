@@ -10,7 +10,7 @@ enum PrometheusText {
             text += "# HELP \(family.name) \(escaped(family.help, quotes: false))\n"
             text += "# TYPE \(family.name) \(family.kind.rawValue)\n"
             for sample in family.samples {
-                text += family.name
+                text += family.name + sample.suffix
                 if !sample.labels.isEmpty {
                     let labels = sample.labels.map { "\($0.name)=\"\(escaped($0.value, quotes: true))\"" }
                     text += "{\(labels.joined(separator: ","))}"

@@ -119,6 +119,7 @@ struct JobWalk {
         let seq = try Self.seq(db, of: message.key)
         let lanes = try Lanes(db, tenant: message.tenantKey)
         let decisions = PushDecisions(writer: writer, now: now)
+        let messageClass = message.messageClass
         var skipped: [SkipReason: Int] = [:]
         var hasPushes = false
         for walked in devices {
@@ -145,7 +146,7 @@ struct JobWalk {
                 let expiresAt = decisions.expiry(
                     of: message, notBefore: nil, lifeDefaultSeconds: limits.pushLifeDefaultSeconds)
                 let isMade = try decisions.insertWaiting(
-                    candidate, token, lane: lane, messageClass: message.messageClass, expiresAt: expiresAt)
+                    candidate, token, lane: lane, messageClass: messageClass, expiresAt: expiresAt)
                 hasPushes = hasPushes || isMade
             }
         }

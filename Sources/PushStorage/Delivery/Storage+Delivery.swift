@@ -128,6 +128,7 @@ extension Storage: DeliveryStore {
                 sql: "UPDATE push SET is_leased = 0, not_before = ? WHERE state = 'waiting' AND is_leased = 1",
                 arguments: [now])
         }
+        try await moveFromGoneLanes(at: now)
     }
 
     public func lanesWithJobs() async throws -> [Int64: Milliseconds] {

@@ -19,6 +19,7 @@ struct PushDecisions {
     /// Whether any job was made.
     func decide(_ candidates: [FallbackCandidate], lifeDefaultSeconds: Int64) throws -> Bool {
         var messages: [MessageKey: ArchivedMessage] = [:]
+        var classes: [MessageKey: MessageClass] = [:]
         var lanes: [TenantKey: Lanes] = [:]
         var isAnyMade = false
         for candidate in candidates {
@@ -57,8 +58,10 @@ struct PushDecisions {
                 guard let lane = known.lane(app: app, vendor: token.vendor) else { continue }
                 let expiresAt = expiry(
                     of: message, notBefore: candidate.notBefore, lifeDefaultSeconds: lifeDefaultSeconds)
+                let messageClass = classes[message.key] ?? message.messageClass
+                classes[message.key] = messageClass
                 let isMade = try insertWaiting(
-                    candidate, token, lane: lane, messageClass: message.messageClass, expiresAt: expiresAt)
+                    candidate, token, lane: lane, messageClass: messageClass, expiresAt: expiresAt)
                 isAnyMade = isAnyMade || isMade
             }
         }
@@ -173,7 +176,11 @@ struct PushDecisions {
 
     /// The first live token of the device that may carry the message, is configured, and did not fail this push before.
     /// None for a replacement: what it would replace is where its own token is.
-    func nextToken(push: Int64, message key: MessageKey, device: DeviceKey) throws -> Next? {
+    ///
+    /// - Parameter chosen: only tokens after this one, in the order in which they are tried.
+    func nextToken(
+        push: Int64, message key: MessageKey, device: DeviceKey, after chosen: Int64? = nil
+    ) throws -> Next? {
         let turn = try Int.fetchOne(db, sql: "SELECT turn FROM push WHERE key = ?", arguments: [push])
         guard turn == 0, let message = try message(key) else { return nil }
         let rows = try DeviceRows.tokens(db, of: device.rawValue)
@@ -183,7 +190,13 @@ struct PushDecisions {
                 arguments: [push]))
         let lanes = try Lanes(db, tenant: message.tenantKey)
         let app = try DeviceRows.app(db, of: device)
-        for token in FallbackRule.chain(for: message, tokens: rows.map(\.token)) {
+        var chain = FallbackRule.chain(for: message, tokens: rows.map(\.token))[...]
+        if let chosen {
+            let token = rows.first { $0.key == chosen }?.token
+            guard let place = chain.firstIndex(where: { $0 == token }) else { return nil }
+            chain = chain[(place + 1)...]
+        }
+        for token in chain {
             guard let row = rows.first(where: { $0.token == token }), !tried.contains(row.key),
                 let lane = lanes.lane(app: app, vendor: token.vendor),
                 !message.isBackground || token.vendor.canSendSilently

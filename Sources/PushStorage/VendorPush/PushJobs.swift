@@ -23,12 +23,16 @@ struct PushJobs {
         switch change {
         case .accepted(let vendor, let vendorID, _, let token): try accept(job, vendor, vendorID, token)
         case .skipped(.noToken): try endWithoutToken(job)
+        case .skipped(.background): try goOnSilently(job)
         case .skipped(let reason): try end(job.key, "skipped", reason: reason)
         case .failed(let vendor, let reason, let reply):
             try end(job.key, "failed", reason: reason, vendor: vendor, reply: reply)
         case .retry(let at, let vendor, let reply):
             try note(job.key, "push_failed", vendor: vendor, reply: reply, token: nil)
             try wait(job.key, until: at)
+        case .heldBack(let vendor, let reply):
+            try note(job.key, "push_failed", vendor: vendor, reply: reply, token: nil)
+            try self.change(job, .released(at: now))
         case .tokenDead(let token, let reply, let since, let isDoubtful):
             if isDoubtful, try isCredentialDoubted(job) {
                 try note(job.key, "push_failed", vendor: token.vendor, reply: reply, token: nil)
@@ -176,10 +180,27 @@ struct PushJobs {
         }
         let reply = VendorReply(code: row[2] as String? ?? "token_dead")
         if try dead.goOn(job.key, message: job.message, device: job.device) {
-            try change(job, .released(at: now))
+            try self.change(job, .released(at: now))
         } else {
             try dead.fail(job.key, vendor: vendor, reply: reply)
         }
+    }
+
+    /// The credential it was given to cannot send without showing anything, as its settings say: the device's next token
+    /// may.
+    private func goOnSilently(_ job: PushJob) throws {
+        let row = try Row.fetchOne(
+            db, sql: "SELECT token, lane FROM push WHERE key = ? AND state = 'waiting'",
+            arguments: [job.key])
+        // It has been given another one meanwhile.
+        if let row, (row[1] as Int64?) != job.lane { return try self.change(job, .released(at: now)) }
+        let decisions = PushDecisions(writer: writer, now: now)
+        guard let token = row?[0] as Int64?,
+            let next = try decisions.nextToken(
+                push: job.key, message: job.message, device: job.device, after: token)
+        else { return try end(job.key, "skipped", reason: .background) }
+        try decisions.moveTo(next, push: job.key)
+        try self.change(job, .released(at: now))
     }
 
     private func isLive(_ token: Int64) throws -> Bool {

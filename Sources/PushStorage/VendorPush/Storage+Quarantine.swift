@@ -20,19 +20,15 @@ extension Storage: TokenQuarantineStore {
     }
 
     public func doubt(
-        lanes: Set<Int64>, tenant: TenantKey, vendor: Vendor, since: Milliseconds, at now: Milliseconds
+        lanes: Set<Int64>, tenant: TenantKey, vendor: Vendor, since: Milliseconds, isNew: Bool,
+        at now: Milliseconds
     ) async throws -> Revival {
         // First: from here on no answer that is under way kills a token by a doubtful code.
-        let isNew = try await commits.run { writer in
-            var isNew = false
+        try await commits.run { writer in
             for lane in lanes {
-                let known = try Int64.fetchOne(
-                    writer.db, sql: "SELECT doubted_at FROM vendor_settings WHERE lane = ?", arguments: [lane])
-                isNew = isNew || known == nil
                 try writer.db.execute(
                     sql: "UPDATE vendor_settings SET doubted_at = ? WHERE lane = ?", arguments: [now, lane])
             }
-            return isNew
         }
         let filter = QuarantineFilter(tenant: tenant, vendor: vendor, since: since, isDoubtfulOnly: true)
         let revival = try await revive(filter, at: now)
@@ -41,6 +37,15 @@ extension Storage: TokenQuarantineStore {
                 actor: "gateway", action: "push_credential.stop", subject: subject(of: filter, revival), at: now)
         }
         return revival
+    }
+
+    public func trust(lanes: Set<Int64>) async throws {
+        try await commits.run { writer in
+            for lane in lanes {
+                try writer.db.execute(
+                    sql: "UPDATE vendor_settings SET doubted_at = NULL WHERE lane = ?", arguments: [lane])
+            }
+        }
     }
 
     /// What the trail says of a restoration: never a token.

@@ -5,8 +5,12 @@ import PushCore
 extension Storage {
     public func vendorSettings() async throws -> [VendorSettings] {
         try await file.read { [secrets] db in
-            try Row.fetchAll(db, sql: "SELECT lane, tenant, app, vendor, settings FROM vendor_settings ORDER BY lane")
-                .compactMap { try Self.settings($0, secrets: secrets) }
+            try Row.fetchAll(
+                db,
+                sql:
+                    "SELECT lane, tenant, app, vendor, settings, doubted_at FROM vendor_settings ORDER BY lane"
+            )
+            .compactMap { try Self.settings($0, secrets: secrets) }
         }
     }
 
@@ -15,7 +19,7 @@ extension Storage {
             try Row.fetchOne(
                 db,
                 sql: """
-                    SELECT lane, tenant, app, vendor, settings FROM vendor_settings
+                    SELECT lane, tenant, app, vendor, settings, doubted_at FROM vendor_settings
                     WHERE tenant = ? AND vendor = ? AND app IS ?
                     """,
                 arguments: [tenant.rawValue, vendor.rawValue, app?.rawValue]
@@ -28,7 +32,7 @@ extension Storage {
             try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT lane, tenant, app, vendor, settings FROM vendor_settings WHERE tenant = ? AND vendor = ?
+                    SELECT lane, tenant, app, vendor, settings, doubted_at FROM vendor_settings WHERE tenant = ? AND vendor = ?
                     ORDER BY lane
                     """,
                 arguments: [tenant.rawValue, vendor.rawValue]
@@ -36,7 +40,7 @@ extension Storage {
         }
     }
 
-    /// A new credential is a new lane, and takes what waits on the old one with it. Without a credential the old one's
+    /// A new credential is a new lane, and takes what waits on the old one with it, in pages. Without a credential the old one's
     /// waiting pushes go to the tenant's own of that vendor, where there is one, else they are skipped.
     public func setVendorSettings(
         _ settings: RawJSON?, tenant: TenantKey, app: AppKey?, vendor: Vendor, at now: Milliseconds
@@ -58,25 +62,14 @@ extension Storage {
                         now,
                     ])
             }
-            guard let old else { return }
-            if let next = try Lanes(db, tenant: tenant).lane(app: app, vendor: vendor) {
-                try db.execute(
-                    sql: """
-                        UPDATE push SET lane = ?, not_before = CASE is_leased WHEN 1 THEN not_before ELSE ? END,
-                            updated_at = ?
-                        WHERE lane = ? AND state = 'waiting'
-                        """,
-                    arguments: [next, now, now, old])
-            } else {
-                try db.execute(
-                    sql: """
-                        UPDATE push SET state = 'skipped', reason = 'vendor_not_configured', is_leased = 0,
-                            updated_at = ?
-                        WHERE lane = ? AND state = 'waiting'
-                        """,
-                    arguments: [now, old])
-            }
+            _ = try LaneMoves(writer: writer, now: now).step()
         }
+        try await moveFromGoneLanes(at: now)
+    }
+
+    /// Also what an earlier change, or a process that is gone, left behind.
+    func moveFromGoneLanes(at now: Milliseconds) async throws {
+        while try await commits.run({ writer in try LaneMoves(writer: writer, now: now).step() }) {}
     }
 
     private static func settings(_ row: Row, secrets: SecretBox) throws -> VendorSettings? {
@@ -85,7 +78,8 @@ extension Storage {
         let app = (row[2] as Int64?).map(AppKey.init(rawValue:))
         return VendorSettings(
             lane: row[0], tenantKey: tenant, app: app, vendor: vendor,
-            settings: RawJSON(archived: try secrets.open(row[4], for: settingsRow(tenant, app, vendor))))
+            settings: RawJSON(archived: try secrets.open(row[4], for: settingsRow(tenant, app, vendor))),
+            doubtedAt: row[5])
     }
 
     /// The identity a credential is encrypted for.

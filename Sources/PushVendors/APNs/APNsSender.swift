@@ -8,6 +8,7 @@ final class APNsSender: SinglePushSender {
     /// Fewer than the streams Apple allows, and the usual limit of other HTTP/2 servers.
     let concurrentMax = 100
     let canSendSilently = true
+    let checkReachesPushCall = true
     var budget: PushBudget { settings.common.budget }
 
     private struct Host {

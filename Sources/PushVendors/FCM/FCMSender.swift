@@ -7,6 +7,7 @@ final class FCMSender: SinglePushSender {
     let vendor = Vendor.fcm
     let concurrentMax = 100
     let canSendSilently = true
+    let checkReachesPushCall = true
     var budget: PushBudget { settings.common.budget }
 
     private let settings: FCMSettings

@@ -7,6 +7,7 @@ final class HuaweiSender: VendorSender {
     let vendor = Vendor.huawei
     let concurrentMax = 32
     let canSendSilently = true
+    let checkReachesPushCall = true
     var budget: PushBudget { settings.common.budget }
     let batchForm = BatchForm.sameContent(max: HuaweiRequest.tokensMax)
 

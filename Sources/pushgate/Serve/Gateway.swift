@@ -142,12 +142,16 @@ struct Gateway: Sendable {
         let pushSettings = PushSettings(
             store: storage, catalog: vendors, queue: pushQueue, ledger: ledger, access: storage, clock: clock,
             receipts: receiptAddress)
+        let vendorReceipts = VendorReceipts(
+            store: storage, reader: LiveReceipts(), address: receiptAddress, access: storage, clock: clock,
+            logger: logger, pushesMade: { pushQueue.wake() })
         let door = HTTPGateway(
             services: HTTPServices(
                 authenticator: authenticator, rates: rates, administration: administration,
                 statistics: Statistics(store: storage, presence: presence),
                 metrics: GatewayMetrics(
-                    store: storage, presence: presence, pushes: { PushFigures(pushQueue) },
+                    store: storage, presence: presence,
+                    pushes: { PushFigures(pushQueue, receipts: vendorReceipts.counts) },
                     stops: { tokenGuard.stopCount }),
                 quarantine: TokenQuarantine(
                     store: storage, access: storage, devices: storage, clock: clock, revived: { pushQueue.wake() }),
@@ -159,9 +163,7 @@ struct Gateway: Sendable {
                 messaging: messaging, imports: imports, changes: changes, conversations: conversations,
                 broadcasts: broadcasts, receipts: receipts,
                 pushSettings: pushSettings,
-                vendorReceipts: VendorReceipts(
-                    store: storage, reader: LiveReceipts(), address: receiptAddress, access: storage, clock: clock,
-                    logger: logger, pushesMade: { pushQueue.wake() }),
+                vendorReceipts: vendorReceipts,
                 credentialChecks: CredentialChecks(
                     settings: pushSettings, store: storage, queue: pushQueue, access: storage, ids: ids, clock: clock),
                 limitSettings: LimitSettings(access: storage, limits: limits, clock: clock),
@@ -200,12 +202,15 @@ struct Gateway: Sendable {
             // Cancelled, for it may be waiting out the doubt of a start.
             Worker("presence") { await presenceLine.run() },
             Worker("push queue") {
-                do {
+                let start = StartSteps(logger: logger)
+                // Before the first push: without them pushes would wait for leases of a process that is gone, exceed
+                // their tenants' budgets, or find no credential.
+                await start.untilDone("the pushes of the process before could not be freed") {
                     try await storage.releaseLeases(at: clock.now)
-                    try await ledger.load()
+                }
+                await start.untilDone("the push ledger could not be read") { try await ledger.load() }
+                await start.untilDone("vendor settings could not be read") {
                     try await pushQueue.reloadSettings()
-                } catch {
-                    logger.error("vendor settings could not be read", metadata: ["error": "\(error)"])
                 }
                 await pushQueue.run()
             },

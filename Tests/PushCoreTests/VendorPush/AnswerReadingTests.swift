@@ -88,7 +88,10 @@ import Testing
     }
 
     @Test func `a refused credential keeps the push for when it is good again`() {
-        #expect(retryAt(meaning(.auth(reply))) == now)
+        guard case .heldBack = meaning(.auth(reply)).change else {
+            Issue.record("it waits for a good credential, and has not been tried")
+            return
+        }
     }
 
     @Test func `while the brake is on, a doubtful death is none`() {
@@ -129,5 +132,20 @@ import Testing
         #expect(keys(.single) == [[1], [2], [3], [4]])
         #expect(keys(.sameContent(max: 2)) == [[1, 3], [4], [2]])
         #expect(keys(.anyContent(max: 3)) == [[1, 2, 3], [4]])
+    }
+
+    @Test(
+        arguments: [
+            (.sent(vendorID: nil), false, true), (.drop(VendorReply(code: "413")), false, false),
+            (.dead(VendorReply(code: "gone")), false, true),
+            (.dead(VendorReply(code: "bad"), mayBeMisconfiguration: true), true, false),
+            (.dead(VendorReply(code: "illegal", isLocal: true)), nil, false),
+            (.drop(VendorReply(code: "bad_url", isLocal: true)), nil, false),
+            (.auth(VendorReply(code: "401")), nil, false),
+        ] as [(VendorAnswer, Bool?, Bool)])
+    func `what an answer says of its token and credential`(
+        answer: VendorAnswer, doubtful: Bool?, proves: Bool
+    ) {
+        #expect(answer.saysOfToken == doubtful && answer.provesCredential == proves)
     }
 }

@@ -14,15 +14,22 @@ import Testing
             settings: .emptyObject)
     }
 
-    /// How many of `count` are granted.
+    /// How many of `count` are granted; each is accepted at once.
     private func granted(
         _ count: Int, _ budget: PushBudget, _ messageClass: MessageClass = .transactional, vendor: Vendor = .fcm,
         app: Int64? = nil, tenant: Int64 = 1, device: DeviceUsage = DeviceUsage(), at time: Milliseconds? = nil
     ) -> Int {
         (0..<count).count { _ in
-            book.reserve(
-                settings(vendor, app: app, tenant: tenant), budget: budget, messageClass: messageClass,
-                deviceUsed: device, now: time ?? now) == .granted
+            let settings = settings(vendor, app: app, tenant: tenant)
+            let verdict = book.reserve(
+                settings, budget: budget, messageClass: messageClass, deviceUsed: device, now: time ?? now)
+            guard verdict == .granted else { return false }
+            book.accepted(
+                BudgetUse(
+                    tenant: settings.tenantKey, app: settings.app, vendor: vendor,
+                    day: BudgetBook.day(of: vendor, at: time ?? now), messageClass: messageClass,
+                    device: budget.boundsDevices ? device.device : nil))
+            return true
         }
     }
 
@@ -48,6 +55,34 @@ import Testing
                 settings(.xiaomi), budget: budget, messageClass: .transactional, deviceUsed: DeviceUsage(), now: now)
                 == .later(now + 8 * 3_600_000))
         #expect(granted(5, budget, vendor: .xiaomi, at: now + 8 * 3_600_000) == 3)
+    }
+
+    @Test(arguments: [PushBudget(perDay: 2), PushBudget(perDevicePerDay: 2)])
+    func `where the last of a budget is under way, a push looks again soon`(budget: PushBudget) {
+        let device = DeviceUsage(device: DeviceKey(rawValue: 1), day: BudgetBook.day(of: .fcm, at: now))
+        func reserve() -> BudgetVerdict {
+            book.reserve(
+                settings(), budget: budget, messageClass: .transactional, deviceUsed: device, now: now)
+        }
+        let use = BudgetBook.use(
+            settings(), budget: budget, messageClass: .transactional, device: DeviceKey(rawValue: 1),
+            now: now)
+        #expect(reserve() == .granted && reserve() == .granted)
+        #expect(reserve() == .later(now + 1000))
+        book.accepted(use)
+        #expect(reserve() == .later(now + 1000))
+        book.giveBack(use)
+        #expect(reserve() == .granted)
+        book.accepted(use)
+        #expect(reserve() == .later(now + 16 * 3_600_000), "the day is over")
+    }
+
+    @Test func `a clock that is set forward and back does not renew a budget`() {
+        let budget = PushBudget(perDay: 2)
+        #expect(granted(3, budget) == 2)
+        #expect(granted(1, budget, at: now + day) == 1)
+        #expect(granted(3, budget) == 0)
+        #expect(granted(3, budget, at: now + day) == 1)
     }
 
     @Test func `credentials have budgets of their own`() {

@@ -226,6 +226,7 @@ private struct LaneSimulation {
         case .retry(let at, _, _):
             if at < now { faults.append("push \(job.key) is to be repeated in the past") }
             places[job.key] = .disk(due: at)
+        case .heldBack: places[job.key] = .disk(due: now)
         case .accepted:
             accepted[job.key, default: 0] += 1
             places[job.key] = .ended

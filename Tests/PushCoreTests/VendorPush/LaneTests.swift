@@ -171,6 +171,51 @@ extension PushJob {
         #expect(circuit.opening?.reason == .braked && circuit.opening?.reply.code == "401")
     }
 
+    @Test func `a push that is refused for itself ends a refusal, not a brake`() {
+        for (reason, isOver) in [(LaneCircuit.Reason.refused, true), (.braked, false)] {
+            var circuit = LaneCircuit()
+            circuit.open(reason, fault, now: start, wall: 0)
+            circuit.beginProbe()
+            note(.accepted, in: &circuit, began: 60, ended: 61, isProbe: true)
+            #expect((circuit.opening == nil) == isOver, "\(reason)")
+        }
+    }
+
+    @Test func `what the vendor was not asked closes nothing, and the next probe is soon`() {
+        for reason in [LaneCircuit.Reason.failing, .refused, .braked] {
+            var circuit = LaneCircuit()
+            circuit.open(reason, fault, now: start, wall: 0)
+            circuit.beginProbe()
+            note(.nothing, in: &circuit, began: 60, ended: 61, isProbe: true)
+            #expect(circuit.permit(now: start + .seconds(61)) == .none)
+            #expect(circuit.permit(now: start + .seconds(61) + LaneCircuit.firstPause) == .probe)
+        }
+    }
+
+    @Test func `a pause that the vendor asked for with its faults is kept by the whole lane`() {
+        var circuit = LaneCircuit()
+        for round in 1...3 {
+            note(
+                .failed(fault, job: Int64(round), after: .seconds(120)), in: &circuit, began: Double(round),
+                ended: Double(round) + 0.5)
+        }
+        #expect(circuit.permit(now: start + .seconds(123.4)) == .none)
+        #expect(circuit.permit(now: start + .seconds(123.5)) == .probe)
+        circuit.beginProbe()
+        note(
+            .failed(fault, job: 4, after: .seconds(300)), in: &circuit, began: 124, ended: 125,
+            isProbe: true)
+        #expect(circuit.permit(now: start + .seconds(424)) == .none)
+        #expect(circuit.permit(now: start + .seconds(425)) == .probe)
+        circuit.close()
+        for round in 1...3 {
+            note(
+                .failed(fault, job: Int64(round)), in: &circuit, began: 430 + Double(round),
+                ended: 431 + Double(round))
+        }
+        #expect(circuit.permit(now: start + .seconds(435)) == .probe, "that was another time")
+    }
+
     @Test(
         arguments: [
             ([.sent(vendorID: nil), .retry(VendorReply(code: "5"))], "through"),
@@ -178,7 +223,13 @@ extension PushJob {
             ([.dead(VendorReply(code: "d"), mayBeMisconfiguration: true)], "answered"),
             ([.slow(VendorReply(code: "429"), scope: .device), .retry(VendorReply(code: "5"))], "answered"),
             ([.sent(vendorID: nil), .auth(VendorReply(code: "401"))], "refused"),
-            ([.drop(VendorReply(code: "413"))], "through"),
+            ([.drop(VendorReply(code: "413"))], "accepted"),
+            ([.drop(VendorReply(code: "bad_url", isLocal: true))], "nothing"),
+            (
+                [.dead(VendorReply(code: "illegal", isLocal: true)), .retry(VendorReply(code: "5"))],
+                "failed"
+            ),
+            ([.auth(VendorReply(code: "signing_failed", isLocal: true))], "refused"),
         ] as [([VendorAnswer], String)])
     func `what a request says of its credential`(answers: [VendorAnswer], expected: String) {
         let verdict = LaneCircuit.Verdict(answers.enumerated().map { (Int64($0.offset), $0.element) })

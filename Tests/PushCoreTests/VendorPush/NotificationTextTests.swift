@@ -130,9 +130,9 @@ import Testing
     // MARK: Hidden
 
     private static let loud = """
-        {"title":"SECRET1","body":"SECRET2","subtitle":"SECRET3","image":"https://x/SECRET4","sound":"ping","badge":2,
-        "channel":"chat","category":"c","action":{"type":"url","value":"https://x/SECRET5"},"data":{"k":"SECRET6"},
-        "vendor":{"fcm":{"x":"SECRET7"}},"collapseId":"k"}
+        {"title":"SECRET1","body":"SECRET2","subtitle":"SECRET3","image":"https://x/SECRET4","sound":"SECRETA","badge":2,
+        "channel":"chat","category":"SECRETB","action":{"type":"url","value":"https://x/SECRET5"},"data":{"k":"SECRET6"},
+        "vendor":{"fcm":{"x":"SECRET7"}},"collapseId":"SECRETC"}
         """
 
     private func texts(_ push: VendorPush) -> String { "\(push)" }
@@ -149,7 +149,8 @@ import Testing
             }
             let made = push(subject)
             #expect(made.title == "Acme" && made.body == words && made.messageID == "m-1")
-            #expect(made.sound == "ping" && made.badge == 2 && made.channel == "chat" && made.replaceKey == "k")
+            #expect(made.sound == nil && made.badge == 2 && made.channel == "chat")
+            #expect(made.replaceKey.count == 32 && made.replaceKey == push(subject).replaceKey)
             #expect(made.conversation == nil && !texts(made).contains("SECRET"))
             // The same push of a tenant that shows them does hold the words.
             var open = subject
@@ -165,6 +166,8 @@ import Testing
                 subject, token: PushToken(vendor: .fcm, token: "t"), expiresAt: 100_000, limits: Limits(), now: 10_000)
         }
         let edited = try replaced(.sample(content: .json(#"{"text":"SECRET"}"#), push: Self.loud))
+        let first = try subject(.sample(push: Self.loud)) { $0.pushPreviews = .hidden }
+        #expect(edited.replaceKey == push(first).replaceKey, "it takes the place of the first one")
         #expect(edited.body == "You have a new message" && !texts(edited).contains("SECRET"))
         let revoked = try replaced(.sample(push: Self.loud, state: .revoked))
         #expect(revoked.title == "Acme" && revoked.body == "Message withdrawn" && !texts(revoked).contains("SECRET"))

@@ -259,6 +259,79 @@ import Testing
         #expect(store.ended == 30)
     }
 
+    @Test
+    func
+        `what proves only the login starts nothing, and nothing but a push or its settings ends a brake`()
+        async throws
+    {
+        let store = ScriptedStore(jobs: [.sample(1)])
+        let sender = ScriptedSender { $0.map { _ in .sent(vendorID: nil) } }
+        let queue = try await queue(store, sender)
+        for (reason, isTakenBack) in [
+            (LaneCircuit.Reason.refused, true), (.braked, false), (.failing, false),
+        ] {
+            _ = queue.book.with(1) { lane in
+                lane.restart()
+                lane.circuit.open(reason, VendorReply(code: "x"), now: clock.instant, wall: clock.now)
+            }
+            queue.takeBackRefusal(lane: 1)
+            #expect((try status(queue).state == .running) == isTakenBack, "\(reason)")
+        }
+    }
+
+    private actor QuietQuarantine: TokenQuarantineStore {
+        private(set) var trusted: Set<Int64> = []
+
+        func quarantinedTokens(
+            _ filter: QuarantineFilter, after place: QuarantinePlace?, limit: Int
+        ) async throws -> [QuarantinedToken] { [] }
+        func restoreTokens(
+            _ filter: QuarantineFilter, actor: String, at now: Milliseconds
+        ) async throws -> Revival { Revival() }
+        func doubt(
+            lanes: Set<Int64>, tenant: TenantKey, vendor: Vendor, since: Milliseconds, isNew: Bool,
+            at now: Milliseconds
+        ) async throws -> Revival { Revival() }
+        func trust(lanes: Set<Int64>) async throws { trusted.formUnion(lanes) }
+    }
+
+    @Test func `a lane that was in doubt within a day starts with a brake, which a probe ends`()
+        async throws
+    {
+        let clock = clock
+        clock.advance(.seconds(200_000))
+        let store = ScriptedStore(
+            jobs: (1...20).map { .sample($0, lane: $0 <= 10 ? 1 : 2) }, lanes: [1, 2])
+        store.state.withLock { state in
+            state.settings = [(1, clock.now - 3_600_000), (2, clock.now - 86_400_000)].map {
+                lane, doubtedAt in
+                VendorSettings(
+                    lane: lane, tenantKey: Tenant.sample.key, app: nil, vendor: .huawei,
+                    settings: .emptyObject,
+                    doubtedAt: doubtedAt)
+            }
+        }
+        let sender = ScriptedSender { $0.map { _ in .sent(vendorID: nil) } }
+        let quarantine = QuietQuarantine()
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let tokenGuard = TokenGuard(store: quarantine, clock: WallClock { clock.now }, logger: logger)
+        let queue = PushQueue(
+            store: store, catalog: sender, tenants: { _ in .sample }, limits: Limits(),
+            clock: WallClock { clock.now }, monotonic: { clock.instant },
+            retries: RetryPolicy(limits: Limits(), random: { 1 }), logger: logger, tokenGuard: tokenGuard)
+        try await queue.reloadSettings()
+        try await settle(queue, store)
+        #expect(store.ended == 10 && queue.credentials().map(\.state) == [.stopped, .running])
+        #expect(queue.credentials().first?.reason == .tokensDying && tokenGuard.isDoubted(1))
+        clock.advance(.seconds(60))
+        try await until("the probe is accepted") {
+            try await settle(queue, store)
+            return store.ended == 20
+        }
+        #expect(!tokenGuard.isDoubted(1))
+        try await until("it is written down") { await quarantine.trusted == [1] }
+    }
+
     @Test func `a vendor that fails is not hammered and recovers`() async throws {
         let store = ScriptedStore(jobs: (1...200).map { .sample($0) })
         let isDown = Mutex(true)

@@ -93,4 +93,23 @@ import Testing
                 == Remedies.sentence(for: .notificationsOff))
         #expect(answer(outcome: "acknowledged", reason: "no_token").remedy == nil)
     }
+
+    @Test(
+        arguments: [
+            (.refused, .stopped, "because it was refused"),
+            (.tokensDying, .stopped, "too many of its tokens"),
+            (.failing, .slowed, "does not answer"), (.pace, .slowed, "asked for a slower pace"),
+        ] as [(CredentialStatus.Reason, CredentialStatus.State, String)])
+    func `what holds a credential back is named as it is`(
+        reason: CredentialStatus.Reason, state: CredentialStatus.State, words: String
+    ) throws {
+        let status = CredentialStatus(
+            tenantKey: TenantKey(rawValue: 1), app: nil, vendor: .fcm, lane: 1, state: state,
+            reason: reason)
+        let waiting = DeviceTrace.Waiting(
+            lane: 1, vendor: .fcm, attempts: 1, nextTryAt: 1_700_000_060_000, isUnderWay: false)
+        let remedy = try #require(
+            answer(outcome: "waiting", waiting: waiting, credential: status).remedy)
+        #expect(remedy.contains(words), "\(remedy)")
+    }
 }

@@ -113,6 +113,9 @@ final class ScriptedStore: DeliveryStore, Sendable {
                 state.changes[job.key, default: []].append(change)
                 switch change {
                 case .retry(let at, _, _): state.jobs[job.key]?.due = at
+                case .heldBack:
+                    state.jobs[job.key]?.due = now
+                    state.jobs[job.key]?.attempts -= 1
                 case .released(let at):
                     state.jobs[job.key]?.due = at
                     state.jobs[job.key]?.attempts -= 1

@@ -71,6 +71,14 @@ import Testing
         #expect(note(23..<30, doubtful: true, after: 3660) == [])
     }
 
+    @Test func `a push that is refused for itself clears no doubt`() {
+        #expect(note(0..<20, doubtful: true) == [1])
+        let refused = TokenBrake.Answer(
+            lane: 1, token: PushToken(vendor: .apns, token: "x"), isDoubtful: false, isProof: false)
+        #expect(brake.note([refused], tenant: TenantKey(rawValue: 1), vendor: .apns, at: start) == [])
+        #expect(brake.isDoubted(1))
+    }
+
     @Test func `a changed or tested credential is believed again`() {
         #expect(note(0..<20, doubtful: true) == [1])
         brake.forget(lanes: [1])

@@ -40,6 +40,13 @@ import Testing
             #expect(lines.contains(#"pushgate_pushes_total{vendor="fcm",outcome="accepted"} 3"#))
             #expect(lines.contains(#"pushgate_push_credentials{vendor="apns",state="stopped"} 1"#))
             #expect(lines.contains("pushgate_push_brakes_total 2"))
+            #expect(lines.contains(#"pushgate_push_receipts_total{result="recorded"} 4"#))
+            for (bound, count) in [("5", 2), ("500", 2), ("1000", 3), ("60000", 3), ("+Inf", 4)] {
+                let line = #"pushgate_push_latency_milliseconds_bucket{vendor="fcm",le="\#(bound)"} \#(count)"#
+                #expect(lines.contains(line), "\(line)")
+            }
+            #expect(lines.contains(#"pushgate_push_latency_milliseconds_sum{vendor="fcm"} 90708"#))
+            #expect(lines.contains(#"pushgate_push_latency_milliseconds_count{vendor="fcm"} 4"#))
             #expect(lines.contains("# TYPE pushgate_pushes_waiting gauge"))
             for name in ["acme", "ann", fixture.appID] { #expect(!reply.text.contains(name)) }
         }

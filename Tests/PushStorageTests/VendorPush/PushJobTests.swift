@@ -1,3 +1,4 @@
+import GRDB
 import PushCore
 import Testing
 
@@ -204,6 +205,65 @@ import Testing
             nil, tenant: story.store.tenant.key, app: nil, vendor: .apns, at: story.store.clock.now)
         #expect(try await story.storage.lanesWithJobs().isEmpty)
         #expect(try await story.trace("m1").reason == "vendor_not_configured")
+    }
+
+    @Test func `a new credential sends at once what was tried, and keeps what was to wait, in pages`()
+        async throws
+    {
+        let story = try await Story.begin()
+        let now = story.store.clock.now
+        _ = try await story.storage.decide([story.candidate("m1", notBefore: now + 50_000)], at: now)
+        let more = LaneMoves.pageMax + 10
+        try await story.storage.commits.run { writer in
+            // Tried, put off for a day, and so many that one transaction does not move them all.
+            try writer.db.execute(
+                sql: """
+                    WITH RECURSIVE n(turn) AS (SELECT 1 UNION ALL SELECT turn + 1 FROM n WHERE turn < ?)
+                    INSERT INTO push (message, device, turn, seq, state, lane, vendor, token, attempts, not_before,
+                        claimed_at, expires_at, created_at, updated_at)
+                    SELECT message, device, n.turn, seq, state, lane, vendor, token, 1, ?, ?, ?, created_at, updated_at
+                    FROM push, n WHERE push.turn = 0
+                    """, arguments: [more, now + 86_400_000, now, now + 900_000_000])
+        }
+        try await Story.configure(story.store, .apns)
+        let lane = try await story.lane(.apns)
+        let jobs = try await story.storage.claimJobs(
+            lane: lane, limit: more + 10, now: now, leaseUntil: now + 1000)
+        #expect(jobs.count == more && jobs.allSatisfy { $0.turn > 0 })
+        #expect(
+            try await story.storage.claimJobs(
+                lane: lane, limit: more + 10, now: now + 50_000, leaseUntil: now + 60_000
+            )
+            .contains { $0.turn == 0 })
+    }
+
+    @Test func `pushes that a process left on a credential that is gone find theirs at the start`()
+        async throws
+    {
+        let story = try await Story.begin()
+        let now = story.store.clock.now
+        _ = try await story.storage.decide([story.candidate("m1")], at: now)
+        try await story.storage.commits.run { writer in
+            try writer.db.execute(sql: "UPDATE push SET lane = 999999")
+        }
+        try await story.storage.releaseLeases(at: now)
+        let lane = try await story.lane(.apns)
+        #expect(try await story.storage.lanesWithJobs().keys.map(\.self) == [lane])
+    }
+
+    @Test func `a refused credential costs a push no attempt, and is in its trace`() async throws {
+        let story = try await Story.begin()
+        let now = story.store.clock.now
+        _ = try await story.storage.decide([story.candidate("m1")], at: now)
+        let lane = try await story.lane(.apns)
+        for _ in 1...3 {
+            let job = try #require(
+                try await story.storage.claimJobs(lane: lane, limit: 1, now: now, leaseUntil: now + 1000)
+                    .first)
+            #expect(job.attempts == 1)
+            try await story.change(job, .heldBack(vendor: .apns, VendorReply(code: "403")))
+        }
+        #expect(try await story.trace("m1").stages.contains { $0.detail == "403" })
     }
 
     @Test func `marks go forward only and tell when an entry was published`() async throws {

@@ -58,9 +58,11 @@ import Testing
                 [(job, .tokenDead(token, VendorReply(code: "Bad"), since: since, isDoubtful: isDoubtful))], at: now)
         }
 
-        func doubt(_ vendor: Vendor) async throws -> Revival {
+        func doubt(_ vendor: Vendor, isNew: Bool = true) async throws -> Revival {
             try await storage.doubt(
-                lanes: [lane(vendor)], tenant: store.tenant.key, vendor: vendor, since: now - 600_000, at: now)
+                lanes: [lane(vendor)], tenant: store.tenant.key, vendor: vendor, since: now - 600_000,
+                isNew: isNew,
+                at: now)
         }
 
         func tokens(of device: DeviceIdentity) async throws -> [String] {
@@ -105,12 +107,36 @@ import Testing
         #expect(trail.map(\.action) == ["push_credential.stop"])
         #expect(trail.first?.subject == "acme/apns tokens=1 pushes=2")
         // Again: nothing is left to do, and nothing goes out twice.
-        #expect(try await story.doubt(.apns) == Revival())
+        #expect(try await story.doubt(.apns, isNew: false) == Revival())
         #expect(try await story.storage.lanesWithJobs().isEmpty)
         #expect(try await story.storage.auditTrail(before: nil, limit: 10).count == 1)
     }
 
-    @Test func `what went out by the next token is not sent again, what failed on the way is`() async throws {
+    @Test
+    func `a doubt outlives the process until it is over, and a second one is in the trail as well`()
+        async throws
+    {
+        let story = try await Story.begin()
+        #expect(try await story.storage.vendorSettings().allSatisfy { $0.doubtedAt == nil })
+        let lane = try await story.lane(.apns)
+        _ = try await story.doubt(.apns)
+        #expect(
+            try await story.storage.vendorSettings().filter { $0.doubtedAt == story.now }.map(\.lane) == [
+                lane
+            ])
+        try await story.storage.trust(lanes: [lane])
+        #expect(try await story.storage.vendorSettings().allSatisfy { $0.doubtedAt == nil })
+        _ = try await story.doubt(.apns)
+        #expect(try await story.storage.auditTrail(before: nil, limit: 10).count == 2)
+        try await story.configure(.apns)
+        #expect(
+            try await story.storage.vendorSettings().allSatisfy { $0.doubtedAt == nil },
+            "a new credential")
+    }
+
+    @Test func `what went out by the next token is not sent again, what failed on the way is`()
+        async throws
+    {
         let story = try await Story.begin()
         let ann = try await story.person("ann", "apns:a", "fcm:f")
         try await story.push("m1", to: ann)
@@ -368,6 +394,23 @@ import Testing
                 db, sql: "SELECT p.vendor || ' ' || t.token FROM push p JOIN push_token t ON t.key = p.token")
         }
         #expect(went == "apns a")
+    }
+
+    @Test
+    func
+        `where the first token's credential cannot be silent the next one's is asked, and then no more`()
+        async throws
+    {
+        let story = try await Story.begin()
+        for vendor in [Vendor.xiaomi] { try await story.configure(vendor) }
+        let ann = try await story.person("ann", "xiaomi:x", "fcm:f")
+        try await story.push("m1", to: ann, #","isBackground":true"#)
+        let first = try await story.claim(.xiaomi)
+        try await story.storage.change([(first, .skipped(.background))], at: story.now)
+        let second = try await story.claim(.fcm)
+        #expect(second.key == first.key && second.attempts == 1)
+        try await story.storage.change([(second, .skipped(.background))], at: story.now)
+        #expect(try await story.reason("m1", ann) == "background")
     }
 
     // MARK: Registered again

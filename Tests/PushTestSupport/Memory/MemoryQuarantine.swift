@@ -31,13 +31,16 @@ public final class MemoryQuarantine: TokenQuarantineStore {
     }
 
     public func doubt(
-        lanes: Set<Int64>, tenant: TenantKey, vendor: Vendor, since: Milliseconds, at now: Milliseconds
+        lanes: Set<Int64>, tenant: TenantKey, vendor: Vendor, since: Milliseconds, isNew: Bool,
+        at now: Milliseconds
     ) async throws -> Revival {
         restored.withLock {
             $0.append(QuarantineFilter(tenant: tenant, vendor: vendor, since: since, isDoubtfulOnly: true))
         }
         return Revival()
     }
+
+    public func trust(lanes: Set<Int64>) async throws {}
 }
 
 /// The ledger of pushes in memory.

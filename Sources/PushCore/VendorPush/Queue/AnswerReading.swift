@@ -47,7 +47,10 @@ struct AnswerReading: Sendable {
                     scope: Self.scope(scope, prepared), length: .milliseconds(next - now), reply: reply))
         case .auth(let reply):
             // The credential holds it back, and lets it go as soon as it is good again.
-            return Meaning(change: again(prepared, at: now, reply))
+            guard let expiry = prepared.expiry, now < expiry else {
+                return Meaning(change: .failed(vendor: vendor, .expired, reply))
+            }
+            return Meaning(change: .heldBack(vendor: vendor, reply))
         }
     }
 
@@ -80,12 +83,33 @@ struct AnswerReading: Sendable {
 }
 
 extension VendorAnswer {
-    /// Whether what it says of the token is doubtful; nil where it says nothing of it.
+    /// Whether what the vendor says of the token is doubtful; nil where it says nothing of it.
     var saysOfToken: Bool? {
+        guard !isLocal else { return nil }
         switch self {
-        case .dead(_, _, let isDoubtful): isDoubtful
-        case .sent, .drop: false
-        case .retry, .unknown, .auth, .slow: nil
+        case .dead(_, _, let isDoubtful): return isDoubtful
+        case .sent, .drop: return false
+        case .retry, .unknown, .auth, .slow: return nil
+        }
+    }
+
+    /// Whether it shows that the credential is the right one for its token. A push that is refused for itself does not.
+    var provesCredential: Bool {
+        guard !isLocal else { return false }
+        switch self {
+        case .sent, .dead(_, _, false): return true
+        case .dead(_, _, true), .drop, .retry, .unknown, .auth, .slow: return false
+        }
+    }
+
+    /// The adapter answered without asking its vendor.
+    var isLocal: Bool {
+        switch self {
+        case .sent: false
+        case .dead(let reply, _, _), .retry(let reply, _, _), .unknown(let reply), .auth(let reply),
+            .drop(let reply),
+            .slow(let reply, _, _):
+            reply.isLocal
         }
     }
 }

@@ -235,9 +235,18 @@ struct Lane: Sendable {
         let until = [opening?.until, isSlowed ? pause?.until : nil].compactMap { $0 }.max()
         let reply = opening?.reply ?? (isSlowed ? pause?.reply : nil)
         let isStopped = opening.map { $0.reason != .failing } ?? false
+        let reason: CredentialStatus.Reason? =
+            switch opening?.reason {
+            case .failing: .failing
+            case .refused: .refused
+            case .braked: .tokensDying
+            case nil: isSlowed ? .pace : nil
+            }
         return CredentialStatus(
-            tenantKey: settings.tenantKey, app: settings.app, vendor: settings.vendor, lane: settings.lane,
-            state: isStopped ? .stopped : opening != nil || isSlowed ? .slowed : .running, code: reply?.code,
+            tenantKey: settings.tenantKey, app: settings.app, vendor: settings.vendor,
+            lane: settings.lane,
+            state: isStopped ? .stopped : opening != nil || isSlowed ? .slowed : .running,
+            reason: reason, code: reply?.code,
             text: reply?.text, since: opening?.since ?? (isSlowed ? pause?.since : nil),
             until: until.map { wall + max(0, ($0 - now).milliseconds) }, underWay: underWay)
     }

@@ -31,8 +31,15 @@ final class LaneBook: Sendable {
 
     func has(_ lane: Int64) -> Bool { state.withLock { $0.entries[lane] != nil } }
 
-    func add(_ settings: VendorSettings, _ sender: any VendorSender) {
-        state.withLock { $0.entries[settings.lane] = Entry(lane: Lane(settings, sender: sender), sender: sender) }
+    /// - Parameter prepare: what is done to the lane before anything can go out through it.
+    func add(
+        _ settings: VendorSettings, _ sender: any VendorSender, prepare: (inout Lane) -> Void = { _ in }
+    ) {
+        state.withLock { state in
+            var lane = Lane(settings, sender: sender)
+            prepare(&lane)
+            state.entries[settings.lane] = Entry(lane: lane, sender: sender)
+        }
     }
 
     /// Lanes that are not among these take nothing more. Returns what waited in them.
@@ -75,6 +82,9 @@ final class LaneBook: Sendable {
             return state.entries.values.map(\.sender)
         }
     }
+
+    /// Nothing new is to begin.
+    var isStopping: Bool { state.withLock { $0.isStopping } }
 
     var isQuiet: Bool {
         state.withLock { $0.entries.values.allSatisfy { $0.lane.requests == 0 && !$0.lane.isPumping } }

@@ -14,11 +14,15 @@ struct LaneCircuit: Sendable {
     enum Verdict: Sendable, Equatable {
         /// The credential is good and the vendor works.
         case through
+        /// The vendor took the credential and refused the push for itself: that says nothing of its tokens.
+        case accepted
         /// The vendor answered, but that says nothing of the credential.
         case answered
         /// Nothing but faults; `job` is its first push, `after` the pause that the vendor asked for.
         case failed(VendorReply, job: Int64, after: Duration? = nil)
         case refused(VendorReply)
+        /// The vendor was not asked.
+        case nothing
     }
 
     struct Opening: Sendable {
@@ -63,6 +67,12 @@ struct LaneCircuit: Sendable {
         switch verdict {
         case .refused(let reply): open(.refused, reply, now: now, wall: wall)
         case .through: reached(restarts: isProbe || opening?.reason == .failing)
+        case .accepted:
+            reached(restarts: opening?.reason == .failing || (isProbe && opening?.reason == .refused))
+            if isProbe { waitAgain(now: now) }
+        case .nothing:
+            // The push was no probe: another one is, but not at once, for there may be many of its kind.
+            if isProbe { opening?.until = now + Self.firstPause }
         case .answered:
             reached(restarts: opening?.reason == .failing)
             if isProbe { waitAgain(now: now) }
@@ -130,16 +140,20 @@ extension LaneCircuit.Verdict {
     /// - Parameter answers: of one request, with the job of each.
     init(_ answers: [(job: Int64, answer: VendorAnswer)]) {
         var isAnswered = false
+        var isAccepted = false
         var fault: (VendorReply, Int64)?
         var pause: Duration?
         var isThrough = false
         for (job, answer) in answers {
-            switch answer {
-            case .auth(let reply):
+            if case .auth(let reply) = answer {
                 self = .refused(reply)
                 return
-            case .sent, .drop, .dead(_, _, false): isThrough = true
-            case .dead(_, _, true), .slow: isAnswered = true
+            }
+            guard !answer.isLocal else { continue }
+            switch answer {
+            case .sent, .dead(_, _, false): isThrough = true
+            case .drop: isAccepted = true
+            case .dead(_, _, true), .slow, .auth: isAnswered = true
             case .retry(let reply, let after, _):
                 fault = fault ?? (reply, job)
                 pause = [pause, after].compactMap { $0 }.filter { $0 > .zero }.max()
@@ -148,10 +162,14 @@ extension LaneCircuit.Verdict {
         }
         if isThrough {
             self = .through
-        } else if let fault, !isAnswered {
+        } else if isAccepted {
+            self = .accepted
+        } else if isAnswered {
+            self = .answered
+        } else if let fault {
             self = .failed(fault.0, job: fault.1, after: pause)
         } else {
-            self = .answered
+            self = .nothing
         }
     }
 }

@@ -41,7 +41,8 @@ struct PushPreparation: Sendable {
         }
         let expiry = PushContent.expiresAt(subject.message, limits: limits)
         return ready(job, subject, expiry: expiry) { token in
-            PushContent.push(subject, token: token, limits: limits, now: now)
+            PushContent.push(
+                subject, token: token, messageClass: job.messageClass, limits: limits, now: now)
         }
     }
 
@@ -51,7 +52,9 @@ struct PushPreparation: Sendable {
         let isLive = subject.message.state == .live
         let expiry = min(job.expiresAt, isLive ? subject.message.expiresAt ?? .max : .max)
         let verdict = ready(job, subject, expiry: expiry) { token in
-            PushContent.replacement(subject, token: token, expiresAt: expiry, limits: limits, now: now)
+            PushContent.replacement(
+                subject, token: token, messageClass: job.messageClass, expiresAt: expiry, limits: limits,
+                now: now)
         }
         // Beside the one that is shown it would be a second notification of the same message.
         if case .push(let prepared) = verdict, !replacesShown(prepared.push) {

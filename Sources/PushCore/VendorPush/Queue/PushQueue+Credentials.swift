@@ -33,7 +33,11 @@ extension PushQueue {
             do {
                 let sender = try catalog.makeSender(
                     for: settings.vendor, settings: settings.settings, tenantNo: tenant.tenantNo)
-                book.add(settings, sender)
+                let isDoubted = tokenGuard?.recall(settings) ?? false
+                let (now, instant) = (clock.now, monotonic())
+                book.add(settings, sender) { lane in
+                    if isDoubted { lane.circuit.open(.braked, Self.tokensDying, now: instant, wall: now) }
+                }
             } catch {
                 logger.error(
                     "a vendor's settings cannot be used",
@@ -44,6 +48,10 @@ extension PushQueue {
         await shutDownEnded()
         signal.wake()
     }
+
+    static let tokensDying = VendorReply(
+        code: "tokens_dying",
+        text: "Too many tokens were called dead: the credential or its environment must be wrong.")
 
     /// Every credential that is in use, in order of their lanes.
     public func credentials() -> [CredentialStatus] {
@@ -64,6 +72,18 @@ extension PushQueue {
             tokenGuard?.clear(lanes: CollectionOfOne(settings.lane))
         }
         signal.wake()
+    }
+
+    /// Starts a credential again that was refused, because it was found to be taken now. A brake and what the vendor asked
+    /// for stay: that says nothing of its tokens.
+    func takeBackRefusal(lane: Int64) {
+        let isTaken = book.with(lane) { lane -> Bool in
+            guard lane.circuit.opening?.reason == .refused else { return false }
+            lane.circuit.close()
+            lane.mayHaveMore = true
+            return true
+        }
+        if isTaken == true { signal.wake() }
     }
 
     /// Stops a credential because too many of its tokens died: at most what is in flight goes out, and no token is

@@ -88,9 +88,10 @@ extension PushQueue {
     private func send(_ pushes: [PreparedPush], of page: Lane.Page, to pump: LaneBook.Pump, generation: UInt64) {
         let batches = PushBatches.make(pushes, form: pump.sender.batchForm)
         let instant = monotonic()
+        let isStopping = book.isStopping
         let fitting = book.with(pump.lane) { lane -> Int in
             // Stopped while this was read: what has not begun stays.
-            let mayBegin = lane.mayBegin(page, now: instant)
+            let mayBegin = !isStopping && lane.mayBegin(page, now: instant)
             let fitting = mayBegin ? min(batches.count, page.requests) : 0
             for (message, jobs, requests) in Self.unalike(batches, fitting: page.requests) {
                 lane.learn(message, jobs: jobs, requests: requests)
@@ -161,19 +162,20 @@ extension PushQueue {
     private func stopDoubted(
         _ batch: [PreparedPush], _ answers: [VendorAnswer], of pump: LaneBook.Pump
     ) -> TokenGuard.Doubt? {
-        guard let tokenGuard, let tenant = batch.first.flatMap({ $0.use?.tenant }) else { return nil }
+        guard let tokenGuard, let tenant = book.with(pump.lane, { $0.settings.tenantKey }) else {
+            return nil
+        }
         let noted = zip(batch, answers).compactMap { prepared, answer in
             answer.saysOfToken.map {
-                TokenBrake.Answer(lane: pump.lane, token: prepared.push.token, isDoubtful: $0)
+                TokenBrake.Answer(
+                    lane: pump.lane, token: prepared.push.token, isDoubtful: $0,
+                    isProof: answer.provesCredential)
             }
         }
         guard let doubt = tokenGuard.note(noted, tenant: tenant, vendor: pump.sender.vendor, at: monotonic()) else {
             return nil
         }
-        let reply = VendorReply(
-            code: "tokens_dying",
-            text: "Too many tokens were called dead: the credential or its environment must be wrong.")
-        for lane in doubt.lanes { stop(lane: lane, reply: reply) }
+        for lane in doubt.lanes { stop(lane: lane, reply: Self.tokensDying) }
         return doubt
     }
 
@@ -195,7 +197,11 @@ extension PushQueue {
         for (prepared, answer) in answered {
             let meaning = reading.meaning(
                 of: answer, to: prepared, repeatReplaces: pump.sender.repeatReplaces(prepared.push))
-            if case .accepted = meaning.change {} else { giveBack([prepared]) }
+            if case .accepted = meaning.change {
+                if let use = prepared.use { budgets.accepted(use) }
+            } else {
+                giveBack([prepared])
+            }
             outcomes.append(.init(prepared.job, meaning.change))
             if let pause = meaning.pause { pauses.append(pause) }
         }
