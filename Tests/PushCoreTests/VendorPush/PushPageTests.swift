@@ -299,7 +299,6 @@ import Testing
         async throws
     {
         let clock = clock
-        clock.advance(.seconds(200_000))
         let store = ScriptedStore(
             jobs: (1...20).map { .sample($0, lane: $0 <= 10 ? 1 : 2) }, lanes: [1, 2])
         store.state.withLock { state in
