@@ -37,6 +37,10 @@ class World:
         self.spare = access_token(STATE["spare"])
         self.devices = [self.device(user, f"phone of {user}") for user in USERS]
         self.accounts = [device["account"] for device in self.devices]
+        # vendor, tenant and secret of the address that a phone maker would report to
+        honor = GATEWAY.call(
+            "PUT", "/v1/settings/push/honor", {"appId": "1", "clientId": "c", "clientSecret": "s"}, bearer=self.app)
+        self.receipts = honor["receiptUrl"].split("/")[-3:]
         self.groups = []
         self.messages = []
         self.broadcasts = []
@@ -138,6 +142,9 @@ def complete(case, name):
             "POST", "/v1/admin/apps", {"tenantNo": "spare"}, bearer=STATE["operator"])["appId"]
     if name == "setPushSettings":
         path["vendor"] = "webhook"
+    if name == "takeVendorReceipts":
+        path["vendor"], path["tenantNo"], path["secret"] = WORLD.receipts
+        case.body = {"statuses": []}
     if "tag" in path:
         path["tag"] = CHANCE.choice(["red", "green"])
     if "peer" in path:

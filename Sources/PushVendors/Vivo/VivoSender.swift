@@ -106,9 +106,10 @@ final class VivoSender: VendorSender {
         let (settings, now) = (settings, clock.now)
         let requests = AuthorizedRequests(
             client: client, accessToken: accessToken, requestTimeout: deadline - .now())
-        return await requests.send(isRefused: {
+        let isRefused: @Sendable (OutboundReply) -> Bool = {
             VivoReply($0, overrides: settings.replies, now: now).isRefusedAuthorization
-        }) { access in
+        }
+        return await requests.send(isRefused: isRefused) { access in
             OutboundRequest(
                 url: settings.origin.base + path,
                 headers: ["content-type": "application/json", "authToken": access.text], body: body,

@@ -36,8 +36,8 @@ import Testing
         return OutcomeRecorder(
             store: store, clock: WallClock { 0 }, monotonic: { disk.state.withLock { $0.now } },
             pause: { length in disk.state.withLock { $0.now += length * 100 } },
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        ) { jobs in disk.state.withLock { $0.written += jobs.map(\.key) } }
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            written: { jobs in disk.state.withLock { $0.written += jobs.map(\.key) } })
     }
 
     private func outcomes(_ keys: ClosedRange<Int64>) -> [OutcomeRecorder.Outcome] {

@@ -28,6 +28,9 @@ import Testing
         }
     }
 
+    /// The settings' endpoint is the server itself.
+    private let loopback: @Sendable (Int) -> String = { "http://127.0.0.1:\($0)" }
+
     private func withSender<Result>(
         clock: HandClock = HandClock(), allowsPrivate: Bool = true, endpoint: (@Sendable (Int) -> String)? = nil,
         answering: @escaping @Sendable (StubServer.Request) async -> StubServer.Reply,
@@ -102,7 +105,7 @@ import Testing
         async throws
     {
         let clock = HandClock()
-        try await withSender(clock: clock, endpoint: { "http://127.0.0.1:\($0)" }) { _ in
+        try await withSender(clock: clock, endpoint: loopback) { _ in
             .answer(401, body: #"{"errno":109}"#)
         } _: { sender, server in
             let said = VendorReply(code: "109", text: #"{"errno":109}"#)
@@ -129,7 +132,7 @@ import Testing
                         == .slow(VendorReply(code: "403"), scope: .device))
             }
         }
-        try await withSender(endpoint: { "http://127.0.0.1:\($0)" }) { _ in
+        try await withSender(endpoint: loopback) { _ in
             .answer(401)
         } _: { sender, server in
             let other = try await StubServer.start { _ in .answer(201) }
@@ -145,7 +148,7 @@ import Testing
     }
 
     @Test func `what one known service takes keeps the key good for the others`() async throws {
-        try await withSender(endpoint: { "http://127.0.0.1:\($0)" }) { request in
+        try await withSender(endpoint: loopback) { request in
             .answer(request.path.hasPrefix("/bad") ? 403 : 201)
         } _: { sender, server in
             #expect(await sender.send(known("/p")) == .sent(vendorID: nil))
@@ -281,7 +284,7 @@ import Testing
     }
 
     @Test func `with an endpoint every call goes there, for the subscription's own origin`() async throws {
-        try await withSender(endpoint: { "http://127.0.0.1:\($0)" }) { _ in
+        try await withSender(endpoint: loopback) { _ in
             .answer(201)
         } _: { sender, server in
             let token = device.subscription("https://8.8.8.8/p/7?x=1")
@@ -294,7 +297,7 @@ import Testing
     }
 
     @Test func `no answer of a known service is unknown; of another host it is that device's alone`() async throws {
-        try await withSender(endpoint: { "http://127.0.0.1:\($0)" }) { _ in
+        try await withSender(endpoint: loopback) { _ in
             .close
         } _: { sender, server in
             #expect(await sender.send(known("/p")) == .unknown(VendorReply(code: "connection_lost")))

@@ -103,7 +103,7 @@ final class LaneBook: Sendable {
         state.withLock { state in state.entries[lane].flatMap { $0.lane.isClosed ? nil : $0.sender } }
     }
 
-    func forEach(_ body: (inout Lane) -> Void) {
+    func withEachLane(_ body: (inout Lane) -> Void) {
         state.withLock { state in
             for index in state.entries.values.indices { body(&state.entries.values[index].lane) }
         }

@@ -57,7 +57,7 @@ extension PushQueue {
     public func credentials() -> [CredentialStatus] {
         let (now, instant) = (clock.now, monotonic())
         var all: [CredentialStatus] = []
-        book.forEach { lane in
+        book.withEachLane { lane in
             if !lane.isClosed { all.append(lane.status(now: instant, wall: now)) }
         }
         return all.sorted { $0.lane < $1.lane }
@@ -65,7 +65,7 @@ extension PushQueue {
 
     /// Starts a stopped or slowed credential again, as if its settings had been put anew.
     public func restart(tenant: TenantKey, app: AppKey?, vendor: Vendor) {
-        book.forEach { lane in
+        book.withEachLane { lane in
             let settings = lane.settings
             guard settings.tenantKey == tenant, settings.app == app, settings.vendor == vendor else { return }
             lane.restart()

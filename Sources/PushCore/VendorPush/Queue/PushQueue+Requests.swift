@@ -38,7 +38,7 @@ extension PushQueue {
     func freeHeldBack() {
         let (now, instant) = (clock.now, monotonic())
         var removed: [OutcomeRecorder.Outcome] = []
-        book.forEach { lane in
+        book.withEachLane { lane in
             for (job, wait) in lane.removeHeldBack(now: instant) {
                 removed.append(.init(job, .released(at: now + wait.milliseconds)))
             }

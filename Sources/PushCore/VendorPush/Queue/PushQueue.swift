@@ -74,10 +74,7 @@ public final class PushQueue: Sendable {
         recorder = OutcomeRecorder(
             store: store, clock: clock, monotonic: monotonic,
             pause: { try? await Task.sleep(for: $0) },  // throws on cancellation only, and nobody cancels
-            logger: logger
-        ) { jobs in
-            if book.release(jobs) { signal.wake() }
-        }
+            logger: logger, written: { jobs in if book.release(jobs) { signal.wake() } })
     }
 
     /// There are new jobs.
@@ -130,7 +127,7 @@ public final class PushQueue: Sendable {
         let instant = monotonic()
         var pause = Self.idlePause
         if let nextDue { pause = min(pause, .milliseconds(nextDue - now)) }
-        book.forEach { lane in
+        book.withEachLane { lane in
             if let next = lane.next(after: instant) { pause = min(pause, next - instant) }
         }
         return max(pause, .milliseconds(1))
@@ -149,7 +146,7 @@ public final class PushQueue: Sendable {
         let now = monotonic()
         guard times.withLock({ $0.sweptAt.map { now - $0 >= Self.sweepPause } ?? true }) else { return }
         var words: [Int64: VendorReply] = [:]
-        book.forEach { lane in
+        book.withEachLane { lane in
             if let opening = lane.circuit.opening { words[lane.settings.lane] = opening.reply }
         }
         let ended = try await store.expireJobs(limit: Self.sweptMax, words: words, at: clock.now)
