@@ -86,6 +86,8 @@ struct Lane: Sendable {
     func wanted(free: Int, now: ContinuousClock.Instant) -> [MessageClass: Int] {
         let room = room(free: free, now: now)
         guard room > 0 else { return [:] }
+        // Looked for while enough of the other class waits, a class that has none would say that the disk is empty.
+        guard backlog.count <= depth / 2 else { return [:] }
         var wanted: [MessageClass: Int] = [:]
         for messageClass in MessageClass.allCases where !isPaused(messageClass, now: now) {
             let waiting = backlog.count(of: messageClass)
