@@ -205,41 +205,21 @@ public final class BudgetBook: Sendable {
         }
     }
 
-    /// A push that was granted was not accepted. `now` is when it was granted: another day's budget is another.
-    public func giveBack(
-        _ settings: VendorSettings, messageClass: MessageClass, device: DeviceKey? = nil, now: Milliseconds
-    ) {
-        end(
-            Self.credential(settings), device, settings.vendor,
-            day: Self.day(of: settings.vendor, at: now),
-            messageClass, isAccepted: false)
-    }
-
-    /// As above, for what was taken with ``use(_:budget:messageClass:device:now:)``.
-    func giveBack(_ use: BudgetUse) { end(use, isAccepted: false) }
+    /// A push that was granted was not accepted.
+    public func giveBack(_ use: BudgetUse) { end(use, isAccepted: false) }
 
     /// The push was accepted: it stays counted.
     func accepted(_ use: BudgetUse) { end(use, isAccepted: true) }
 
     private func end(_ use: BudgetUse, isAccepted: Bool) {
-        end(
-            Credential(tenant: use.tenant, app: use.app, vendor: use.vendor), use.device, use.vendor,
-            day: use.day,
-            use.messageClass, isAccepted: isAccepted)
-    }
-
-    private func end(
-        _ key: Credential, _ device: DeviceKey?, _ vendor: Vendor, day: Int64,
-        _ messageClass: MessageClass,
-        isAccepted: Bool
-    ) {
+        let key = Credential(tenant: use.tenant, app: use.app, vendor: use.vendor)
         state.withLock { state in
-            state.credentials[key]?[day]?.addPending(-1, messageClass)
-            if !isAccepted { state.credentials[key]?[day]?.add(-1, messageClass) }
-            guard let device else { return }
-            let person = Person(device: device, vendor: vendor)
-            state.people[person]?[day]?.addPending(-1, messageClass)
-            if !isAccepted { state.people[person]?[day]?.add(-1, messageClass) }
+            state.credentials[key]?[use.day]?.addPending(-1, use.messageClass)
+            if !isAccepted { state.credentials[key]?[use.day]?.add(-1, use.messageClass) }
+            guard let device = use.device else { return }
+            let person = Person(device: device, vendor: use.vendor)
+            state.people[person]?[use.day]?.addPending(-1, use.messageClass)
+            if !isAccepted { state.people[person]?[use.day]?.add(-1, use.messageClass) }
         }
     }
 

@@ -13,28 +13,17 @@ final class HONORSender: VendorSender {
     private let settings: HONORSettings
     private let clock: WallClock
     private let url: String
-    private let client: OutboundClient
-    private let loginClient: OutboundClient
-    private let requests: AuthorizedRequests
+    private let line: ClientCredentialsLine
     private let unknownReplies: UnknownReplyLog
 
     init(settings: HONORSettings, surroundings: SenderSurroundings) {
         self.settings = settings
         clock = surroundings.clock
-        let connections = surroundings.connections
-        let trust: OutboundClient.Trust = settings.common.endpoint == nil ? .vendor : .tenant
-        let origin = settings.common.endpoint ?? EndpointURL(knownHost: "push-api.cloud.honor.com")
-        let loginOrigin = settings.common.endpoint ?? EndpointURL(knownHost: "iam.developer.honor.com")
-        url = origin.base + "/api/v1/\(settings.appID)/sendMessage"
-        client = OutboundClient(origin: origin, trust: trust, connectionsMax: concurrentMax, settings: connections)
-        loginClient = OutboundClient(origin: loginOrigin, trust: trust, connectionsMax: 2, settings: connections)
-        let login = ClientCredentialsLogin(
-            url: loginOrigin.base + settings.loginPath, clientID: settings.clientID,
-            clientSecret: settings.clientSecret, clock: clock, client: loginClient,
-            requestTimeout: connections.requestTimeout)
-        requests = AuthorizedRequests(
-            client: client, accessToken: AccessTokenCache(clock: clock) { await login.fetch() },
-            requestTimeout: connections.requestTimeout)
+        line = ClientCredentialsLine(
+            host: "push-api.cloud.honor.com", loginHost: "iam.developer.honor.com", loginPath: settings.loginPath,
+            clientID: settings.clientID, clientSecret: settings.clientSecret, endpoint: settings.common.endpoint,
+            connectionsMax: concurrentMax, surroundings: surroundings)
+        url = line.base + "/api/v1/\(settings.appID)/sendMessage"
         unknownReplies = UnknownReplyLog(.honor, surroundings)
     }
 
@@ -42,7 +31,7 @@ final class HONORSender: VendorSender {
         guard let first = batch.first else { return [] }
         let tokens = batch.map(\.token)
         let request = HONORRequest(settings.completing(first), tokens: tokens.map(\.token), settings: settings)
-        let outcome = await requests.send(isRefused: HONORReply.isRefusedLogin) { [url, clock] access in
+        let outcome = await line.requests.send(isRefused: HONORReply.isRefusedLogin) { [url, clock] access in
             OutboundRequest(
                 url: url,
                 headers: [
@@ -66,10 +55,7 @@ final class HONORSender: VendorSender {
     }
 
     /// HONOR has no dry run: the login is what can be checked without delivering anything.
-    func check(_ push: VendorPush) async -> VendorAnswer { await requests.checkLogin() }
+    func check(_ push: VendorPush) async -> VendorAnswer { await line.requests.checkLogin() }
 
-    func shutdown() async {
-        await client.shutdown()
-        await loginClient.shutdown()
-    }
+    func shutdown() async { await line.shutdown() }
 }

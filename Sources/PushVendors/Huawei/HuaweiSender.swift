@@ -14,28 +14,17 @@ final class HuaweiSender: VendorSender {
     private let settings: HuaweiSettings
     private let clock: WallClock
     private let url: String
-    private let client: OutboundClient
-    private let loginClient: OutboundClient
-    private let requests: AuthorizedRequests
+    private let line: ClientCredentialsLine
     private let unknownReplies: UnknownReplyLog
 
     init(settings: HuaweiSettings, surroundings: SenderSurroundings) {
         self.settings = settings
         clock = surroundings.clock
-        let connections = surroundings.connections
-        let trust: OutboundClient.Trust = settings.common.endpoint == nil ? .vendor : .tenant
-        let origin = settings.common.endpoint ?? EndpointURL(knownHost: "push-api.cloud.huawei.com")
-        let loginOrigin = settings.common.endpoint ?? EndpointURL(knownHost: "oauth-login.cloud.huawei.com")
-        url = origin.base + settings.path
-        client = OutboundClient(origin: origin, trust: trust, connectionsMax: concurrentMax, settings: connections)
-        loginClient = OutboundClient(origin: loginOrigin, trust: trust, connectionsMax: 2, settings: connections)
-        let login = ClientCredentialsLogin(
-            url: loginOrigin.base + "/oauth2/v3/token", clientID: settings.clientID,
-            clientSecret: settings.clientSecret, clock: clock, client: loginClient,
-            requestTimeout: connections.requestTimeout)
-        requests = AuthorizedRequests(
-            client: client, accessToken: AccessTokenCache(clock: clock) { await login.fetch() },
-            requestTimeout: connections.requestTimeout)
+        line = ClientCredentialsLine(
+            host: "push-api.cloud.huawei.com", loginHost: "oauth-login.cloud.huawei.com", loginPath: "/oauth2/v3/token",
+            clientID: settings.clientID, clientSecret: settings.clientSecret, endpoint: settings.common.endpoint,
+            connectionsMax: concurrentMax, surroundings: surroundings)
+        url = line.base + settings.path
         unknownReplies = UnknownReplyLog(.huawei, surroundings)
     }
 
@@ -46,17 +35,14 @@ final class HuaweiSender: VendorSender {
         await send([push], isDryRun: true).first ?? .retry(VendorReply(code: "no_answer", isLocal: true))
     }
 
-    func shutdown() async {
-        await client.shutdown()
-        await loginClient.shutdown()
-    }
+    func shutdown() async { await line.shutdown() }
 
     private func send(_ batch: [VendorPush], isDryRun: Bool) async -> [VendorAnswer] {
         guard let first = batch.first else { return [] }
         let tokens = batch.map(\.token)
         let request = HuaweiRequest(
             settings.completing(first), tokens: tokens.map(\.token), settings: settings, isDryRun: isDryRun)
-        let outcome = await requests.send(isRefused: HuaweiReply.isRefusedLogin) { [url] access in
+        let outcome = await line.requests.send(isRefused: HuaweiReply.isRefusedLogin) { [url] access in
             OutboundRequest(
                 url: url,
                 headers: [

@@ -14,6 +14,12 @@ import Testing
             settings: .emptyObject)
     }
 
+    private func use(_ messageClass: MessageClass, device: DeviceKey? = nil) -> BudgetUse {
+        BudgetUse(
+            tenant: settings().tenantKey, app: nil, vendor: .fcm, day: BudgetBook.day(of: .fcm, at: now),
+            messageClass: messageClass, device: device)
+    }
+
     /// How many of `count` are granted; each is accepted at once.
     private func granted(
         _ count: Int, _ budget: PushBudget, _ messageClass: MessageClass = .transactional, vendor: Vendor = .fcm,
@@ -118,10 +124,10 @@ import Testing
     @Test func `what was not accepted is given back, on its own day`() {
         let budget = PushBudget(perDay: 2)
         #expect(granted(3, budget) == 2)
-        book.giveBack(settings(), messageClass: .transactional, now: now)
+        book.giveBack(use(.transactional))
         #expect(granted(3, budget) == 1)
         #expect(granted(3, budget, at: now + day) == 2)
-        book.giveBack(settings(), messageClass: .transactional, now: now)
+        book.giveBack(use(.transactional))
         #expect(granted(3, budget, at: now + day) == 0)
     }
 
@@ -133,7 +139,7 @@ import Testing
         #expect(granted(9, budget, .marketing, device: ann) == 1)
         #expect(granted(9, budget, .transactional, device: ann) == 2)
         #expect(granted(9, budget, .marketing, device: bob) == 2)
-        book.giveBack(settings(), messageClass: .marketing, device: bob.device, now: now)
+        book.giveBack(use(.marketing, device: bob.device))
         #expect(granted(9, budget, .marketing, device: bob) == 1)
         #expect(granted(9, budget, .transactional, device: bob) == 3)
         // What was refused for the device was not taken from the credential: three and five are.

@@ -128,8 +128,7 @@ import Testing
     /// Runs the queue until the job's end is written down.
     private func run(_ queue: PushQueue, _ job: OneJob) async throws {
         let running = Task { await queue.run() }
-        let deadline = ContinuousClock.now + .seconds(20)
-        while job.changes.isEmpty, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(2)) }
+        try await until("the end is written down") { !job.changes.isEmpty }
         running.cancel()
         await running.value
     }
@@ -189,8 +188,7 @@ import Testing
         #expect(!isAnswered.withLock { $0 }, "a request could still begin on what was read before")
         opening.finish()
         await change.value
-        let deadline = ContinuousClock.now + .seconds(20)
-        while job.changes.isEmpty, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(2)) }
+        try await until("the end is written down") { !job.changes.isEmpty }
         #expect(job.sent == ["token-1"] && readings.withLock { $0 } == 1)
         running.cancel()
         await running.value

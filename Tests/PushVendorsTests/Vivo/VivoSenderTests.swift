@@ -103,7 +103,7 @@ import Testing
             switch request.path {
             case Self.auth: return Self.login(1)
             case Self.save:
-                try? await Task.sleep(for: .milliseconds(700))
+                try? await Task.sleep(for: .milliseconds(700))  // a slow first step is what is tried here
                 return Self.task
             default: return .silence
             }
