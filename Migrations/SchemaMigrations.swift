@@ -11,5 +11,6 @@ public enum SchemaMigrations {
         ("v007_create_broadcasts", PackageResources.v007_create_broadcasts_sql),
         ("v008_replace_pushes", PackageResources.v008_replace_pushes_sql),
         ("v009_extend_vendor_push", PackageResources.v009_extend_vendor_push_sql),
+        ("v010_open_to_services", PackageResources.v010_open_to_services_sql),
     ]
 }

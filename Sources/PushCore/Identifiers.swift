@@ -46,6 +46,9 @@ public struct IDGenerator: Sendable {
     public func app() -> String { "app_" + token() }
     public func group() -> String { "grp_" + token() }
 
+    /// Any number of 32 bits.
+    public func number() -> UInt32 { UInt32(truncatingIfNeeded: random()) }
+
     /// 26 characters of Crockford's base 32: 128 random bits.
     public func token() -> String { Self.base32(random(), random()) }
 

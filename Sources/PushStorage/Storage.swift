@@ -22,6 +22,9 @@ public final class Storage: Sendable {
     let access: AccessMemory
     let deviceCache: DeviceCache
     let secrets: SecretBox
+    let webhookMemory: WebhookMemory
+    /// Set when events for webhooks were committed.
+    public let webhookSignal: WakeSignal
 
     private static let headsMax = 1_000_000
 
@@ -61,12 +64,17 @@ public final class Storage: Sendable {
         self.log = log
         self.commits = commits
         self.feed = feed
+        let signal = WakeSignal()
+        let webhooks = WebhookMemory { signal.wake() }
+        webhookSignal = signal
+        webhookMemory = webhooks
         let thread = try WriterThread(
-            file: file, log: log, limits: limits, logger: logger,
+            file: file, log: log, limits: limits, webhooks: webhooks, logger: logger,
             indexer: Indexer(log: log, tuning: indexing) { [weak commits] in commits?.nudge() },
             feedHead: { feed.head }, tellFeed: { feed.committed($0) },
             reloadOthers: { db in
                 try access.reload(db, secrets: secrets)
+                try webhooks.reload(db, secrets: secrets)
                 // Changes of a commit that was reported as failed may be on disk.
                 feed.changedAny(through: log.last)
                 deviceCache.removeAll()

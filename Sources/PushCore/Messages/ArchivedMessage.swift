@@ -45,13 +45,17 @@ public struct ArchivedMessage: Sendable {
     public let changedAt: Milliseconds?
     /// Copies that their receivers burned one by one, while others still have theirs.
     public let burnedCount: Int
+    /// The numbers it was sent with; nil for one that has only what its row makes of it.
+    public let numbers: MessageNumbers?
+    /// Its place in its group; nil outside of groups and for events.
+    public let groupSeq: Int64?
 
     public init(
         key: MessageKey, tenantKey: TenantKey, tenantNo: String, id: String, form: AddressForm, from: String,
         to: String, target: String?, type: MessageType, content: RawJSON?, timestamp: Milliseconds,
         isBackground: Bool, serverTime: Milliseconds, revision: Int, timeToLiveSeconds: Int64?, state: State,
         push: PushOptions, senderAccount: AccountKey? = nil, senderApp: AppKey? = nil, groupKey: GroupKey? = nil,
-        changedAt: Milliseconds? = nil, burnedCount: Int = 0
+        changedAt: Milliseconds? = nil, burnedCount: Int = 0, numbers: MessageNumbers? = nil, groupSeq: Int64? = nil
     ) {
         self.key = key
         self.tenantKey = tenantKey
@@ -75,6 +79,8 @@ public struct ArchivedMessage: Sendable {
         self.groupKey = groupKey
         self.changedAt = changedAt
         self.burnedCount = burnedCount
+        self.numbers = numbers
+        self.groupSeq = groupSeq
     }
 
     /// The conversation that the message belongs to for those who received it.

@@ -1,6 +1,6 @@
 /// Builds what a device receives, in the contract's key order (section 13): `id from to target tenantNo type content
-/// timestamp isBackground seq serverTime revision`, then `ttl`, then why there is no content, if there is none. The copies of a group message differ only in `to` and
-/// `seq`, so the rest is built once.
+/// timestamp isBackground seq serverTime revision`, then `ttl`, then why there is no content, if there is none, then `aliases` of a message that brought its own. The
+/// copies of a group message differ only in `to` and `seq`, so the rest is built once.
 public struct DownlinkTemplate: Sendable {
     private let beforeTo: [UInt8]
     private let fixedTo: String?
@@ -46,6 +46,7 @@ public struct DownlinkTemplate: Sendable {
         tail.member("revision", revision ?? message.revision)
         tail.member("ttl", ifPresent: message.timeToLiveSeconds)
         if let reason { tail.member(reason.rawValue, true) }
+        if message.numbers != nil { tail.member("aliases", MessageAliases(of: message).json) }
         afterSeq = [UInt8(ascii: ",")] + tail.bytes + [UInt8(ascii: "}")]
     }
 

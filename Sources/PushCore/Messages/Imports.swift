@@ -57,6 +57,20 @@ public struct Imports: Sendable {
         return Self.answer(results)
     }
 
+    /// One message with what its door knows of it. Throws why it is refused.
+    public func importOne(
+        _ body: RawJSON, as principal: Principal, options: SendOptions
+    ) async throws -> ImportOutcome {
+        let app = try principal.app(with: .messagesSend)
+        let message = try Message(
+            importing: body, from: principal, limits: limits.effective(for: principal.tenant), ids: ids, now: clock.now,
+            options: options)
+        switch try await store.importHistory([message], from: app, dryRun: false).first ?? .refused(Self.failed) {
+        case .refused(let error): throw error
+        case let outcome: return outcome
+        }
+    }
+
     private static let failed = GatewayError(.internalError, "The gateway failed; import the message again.")
 
     private static func answer(_ results: [(id: String?, outcome: ImportOutcome)]) -> RawJSON {
@@ -95,7 +109,8 @@ extension Message {
     /// neither `audience` nor `ephemeral`. A time more than a day ahead is refused: the message would stand at the end
     /// of its conversation for as long.
     init(
-        importing body: RawJSON, from principal: Principal, limits: Limits, ids: IDGenerator, now: Milliseconds
+        importing body: RawJSON, from principal: Principal, limits: Limits, ids: IDGenerator, now: Milliseconds,
+        options: SendOptions = .standard
     ) throws(GatewayError) {
         guard let object = body.object else { throw .invalid("", "A message must be a JSON object.") }
         var faults: [GatewayError.FieldFault] = []
@@ -107,7 +122,8 @@ extension Message {
             fault("timestamp", "The time is more than a day ahead.")
         }
         do throws(GatewayError) {
-            self = try Message(parsing: body, as: principal, limits: limits, ids: ids, now: now)
+            self = try Message(
+                parsing: body, as: principal, limits: limits, ids: ids, now: now, options: options)
         } catch  where error.code == .invalidRequest {
             let pointers = Set(faults.map(\.pointer))
             faults += error.errors.filter { !pointers.contains($0.pointer) }

@@ -46,7 +46,10 @@ public struct Message: Sendable {
     public let from: String?
     public let destination: Destination
     public let type: MessageType
-    public let content: RawJSON
+    /// What is archived and delivered.
+    public private(set) var content: RawJSON
+    /// What its sender wrote: other than ``content`` where the tenant's service has replaced that. Tells a repeat.
+    public let sentContent: RawJSON
     public let timestamp: Milliseconds
     public let isBackground: Bool
     public let timeToLiveSeconds: Int64?
@@ -55,13 +58,23 @@ public struct Message: Sendable {
     public let syncsToSender: Bool
     public let countsUnread: Bool
     public let isEphemeral: Bool
+    public let options: SendOptions
+
+    /// The same with other content, which was checked as that of a send is.
+    public func replacing(content: RawJSON) -> Message {
+        var message = self
+        message.content = content
+        return message
+    }
 
     /// Reads one message from a body. Throws `invalid_request` with a pointer for every fault, `too_large` for
     /// content over its limit, `tenant_mismatch` and `forbidden` for what the sender may not claim.
     public init(
-        parsing body: RawJSON, as principal: Principal, limits: Limits, ids: IDGenerator, now: Milliseconds
+        parsing body: RawJSON, as principal: Principal, limits: Limits, ids: IDGenerator, now: Milliseconds,
+        options: SendOptions = .standard
     ) throws(GatewayError) {
         guard let object = body.object else { throw .invalid("", "The body must be a JSON object.") }
+        self.options = options
         var reader = BodyReader(object)
         var byDevice = false
         if case .device = principal { byDevice = true }
@@ -79,6 +92,7 @@ public struct Message: Sendable {
                 value.kind == .object ? value : nil
             })
         self.content = content ?? .emptyObject
+        sentContent = content ?? .emptyObject
         timestamp = reader.integer("timestamp", in: 0...9_007_199_254_740_991) ?? now
         isBackground = reader.bool("isBackground") ?? false
         timeToLiveSeconds = reader.integer("ttl", in: 1...limits.timeToLiveSecondsMax)
@@ -188,7 +202,7 @@ public struct Message: Sendable {
             writer.member("type", type.rawValue)
         }
         hash.update(data: address)
-        content.canonical.bytes.withUnsafeBytes { hash.update(bufferPointer: $0) }
+        sentContent.canonical.bytes.withUnsafeBytes { hash.update(bufferPointer: $0) }
         return Array(hash.finalize())
     }
 }

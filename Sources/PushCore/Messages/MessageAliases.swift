@@ -10,10 +10,9 @@ public struct MessageAliases: Sendable, Hashable {
     public let msgID: String
 
     public init(of message: ArchivedMessage) {
-        let (sequence, random) = Self.numbers(of: message.key)
-        let seconds = message.serverTime / 1000
-        msgKey = "\(sequence)_\(random)_\(seconds)"
-        msgID = "\(Self.tinyID(of: message.sender))-\(seconds)-\(random)"
+        let numbers = MessageNumbers(of: message)
+        msgKey = numbers.msgKey
+        msgID = "\(Self.tinyID(of: message.sender))-\(numbers.seconds)-\(numbers.random)"
     }
 
     /// Whether `name` is one of them.
@@ -53,8 +52,17 @@ public struct MessageAliases: Sendable, Hashable {
     /// 2^42 messages: more than one file can hold.
     private static let highHalvesMax: Int64 = 1023
 
+    /// The numbers that a name of either form says, for messages that brought theirs along; a `msgId` has no sequence.
+    public static func numbers(in name: String) -> (sequence: UInt32?, random: UInt32, seconds: Int64)? {
+        if let found = MessageNumbers(msgKey: name) { return (found.sequence, found.random, found.seconds) }
+        guard let numbers = numbers(in: name, separator: "-"), let random = UInt32(exactly: numbers[2]),
+            let seconds = Int64(exactly: numbers[1])
+        else { return nil }
+        return (nil, random, seconds)
+    }
+
     /// Three numbers between separators; nil for any other text.
-    private static func numbers(in name: String, separator: Character) -> [UInt64]? {
+    fileprivate static func numbers(in name: String, separator: Character) -> [UInt64]? {
         let parts = name.split(separator: separator, omittingEmptySubsequences: false)
         guard parts.count == 3 else { return nil }
         let numbers = parts.compactMap { part in
@@ -95,6 +103,41 @@ public struct MessageAliases: Sendable, Hashable {
         for _ in 0..<5 { inverse = inverse &* (2 &- odd &* inverse) }
         return inverse
     }
+}
+
+/// `MsgSeq`, `MsgRandom` and `MsgTime` of a message, in Tencent's words.
+public struct MessageNumbers: Sendable, Hashable {
+    public let sequence: UInt32
+    public let random: UInt32
+    /// `MsgTime`, since 1970.
+    public let seconds: Int64
+
+    public init(sequence: UInt32, random: UInt32, seconds: Int64) {
+        self.sequence = sequence
+        self.random = random
+        self.seconds = seconds
+    }
+
+    /// Those that the message came with, or those that its row makes.
+    public init(of message: ArchivedMessage) {
+        if let own = message.numbers {
+            self = own
+        } else {
+            let (sequence, random) = MessageAliases.numbers(of: message.key)
+            self.init(sequence: sequence, random: random, seconds: message.serverTime / 1000)
+        }
+    }
+
+    /// Reads a `MsgKey`; nil for any other text.
+    public init?(msgKey: String) {
+        guard let numbers = MessageAliases.numbers(in: msgKey, separator: "_"),
+            let sequence = UInt32(exactly: numbers[0]), let random = UInt32(exactly: numbers[1]),
+            let seconds = Int64(exactly: numbers[2])
+        else { return nil }
+        self.init(sequence: sequence, random: random, seconds: seconds)
+    }
+
+    public var msgKey: String { "\(sequence)_\(random)_\(seconds)" }
 }
 
 extension ArchivedMessage {

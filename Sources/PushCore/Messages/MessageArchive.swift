@@ -11,11 +11,20 @@ public struct Acceptance: Sendable, Equatable {
     public let unknown: [String]
     /// It reaches its receivers by a job, which may be watched and stopped (``Broadcasts``).
     public let isJob: Bool
+    /// The names it can be called by besides its id, where it was sent with numbers of its own (``SendOptions``).
+    public let numbers: MessageNumbers?
+    public let aliases: MessageAliases?
+    /// Its place in its group.
+    public let groupSeq: Int64?
 
     public init(
         id: String, serverTime: Milliseconds, recipients: Int?, isDuplicate: Bool, ownSeq: Int64?,
-        unknown: [String] = [], isJob: Bool = false
+        unknown: [String] = [], isJob: Bool = false, numbers: MessageNumbers? = nil, aliases: MessageAliases? = nil,
+        groupSeq: Int64? = nil
     ) {
+        self.numbers = numbers
+        self.aliases = aliases
+        self.groupSeq = groupSeq
         self.isJob = isJob
         self.id = id
         self.serverTime = serverTime

@@ -34,9 +34,11 @@ public struct Messaging: Sendable {
     // MARK: Sending
 
     /// Archives a message and returns when it is on disk with its audience; delivery follows from the archive.
-    public func send(_ body: RawJSON, as principal: Principal) async throws -> Acceptance {
+    public func send(
+        _ body: RawJSON, as principal: Principal, options: SendOptions = .standard
+    ) async throws -> Acceptance {
         try checkMaySend(principal)
-        let message = try parse(body, as: principal)
+        let message = try parse(body, as: principal, options: options)
         if message.isEphemeral { return try await sendEphemeral(message, as: principal) }
         let acceptance = try await archive.accept(message, from: principal)
         noteAccepted(acceptance)
@@ -47,9 +49,12 @@ public struct Messaging: Sendable {
         if case .app = principal { _ = try principal.app(with: .messagesSend) }
     }
 
-    func parse(_ body: RawJSON, as principal: Principal) throws(GatewayError) -> Message {
+    func parse(
+        _ body: RawJSON, as principal: Principal, options: SendOptions = .standard
+    ) throws(GatewayError) -> Message {
         try Message(
-            parsing: body, as: principal, limits: limits.effective(for: principal.tenant), ids: ids, now: clock.now)
+            parsing: body, as: principal, limits: limits.effective(for: principal.tenant), ids: ids, now: clock.now,
+            options: options)
     }
 
     /// Wakes whoever goes on with a message that was accepted.
@@ -61,12 +66,13 @@ public struct Messaging: Sendable {
     func sendEphemeral(_ message: Message, as principal: Principal) async throws -> Acceptance {
         let delivery = try await archive.receivers(of: message, from: principal)
         let template = EphemeralTemplate(delivery.message)
+        let aliases = delivery.message.numbers.map { _ in MessageAliases(of: delivery.message) }
         if delivery.message.form == .broadcast {
             publisher.publishTransient(
                 topic: Topics.broadcast(tenantNo: delivery.message.tenantNo), payload: template.payload(account: "*"))
             return Acceptance(
                 id: message.id, serverTime: delivery.message.serverTime, recipients: nil, isDuplicate: false,
-                ownSeq: nil)
+                ownSeq: nil, numbers: delivery.message.numbers, aliases: aliases)
         }
         for account in delivery.accounts {
             publisher.publishTransient(
@@ -74,7 +80,7 @@ public struct Messaging: Sendable {
         }
         return Acceptance(
             id: message.id, serverTime: delivery.message.serverTime, recipients: delivery.accounts.count,
-            isDuplicate: false, ownSeq: nil)
+            isDuplicate: false, ownSeq: nil, numbers: delivery.message.numbers, aliases: aliases)
     }
 
     // MARK: Receiving
@@ -253,6 +259,7 @@ public struct Messaging: Sendable {
             writer.member("revision", message.revision)
             writer.member("ttl", ifPresent: message.timeToLiveSeconds)
             if let reason { writer.member(reason.rawValue, true) }
+            if message.numbers != nil { writer.member("aliases", MessageAliases(of: message).json) }
         }
     }
 }
@@ -277,6 +284,7 @@ private struct EphemeralTemplate {
             writer.member("isBackground", message.isBackground)
             writer.member("serverTime", message.serverTime)
             writer.member("revision", message.revision)
+            if message.numbers != nil { writer.member("aliases", MessageAliases(of: message).json) }
         }
     }
 }

@@ -10,6 +10,7 @@ struct HistoryImport {
     let app: AppIdentity
     /// The writer's; readers look everything up.
     let cache: AccountCache?
+    let ids: IDGenerator
 
     private var tenant: TenantKey { app.tenant.key }
     private var book: AddressBook { AddressBook(db: db, tenant: tenant, cache: cache) }
@@ -114,6 +115,7 @@ struct HistoryImport {
 
     private func insert(_ draft: Draft, receivers: Int, on writer: Writer) throws {
         let message = draft.message
+        let numbers = message.options.numbers
         let key = writer.nextMessageKey()
         let digest = try MessageDigest(message, from: draft.sender.name, book: book, unknown: [])
         let form: AddressForm
@@ -130,15 +132,20 @@ struct HistoryImport {
             sql: """
                 INSERT INTO message (key, tenant, id, form, from_id, to_id, target_id, sender_account, sender_app,
                     group_key, group_version, target_account, type, content, timestamp, server_time, is_background, ttl,
-                    counts_unread, syncs_to_sender, digest, recipients, is_imported)
+                    counts_unread, syncs_to_sender, digest, recipients, is_imported, msg_seq, msg_random, msg_time,
+                    group_seq)
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15, ?16, ?17, 0, ?18, ?19,
-                    ?20, 1)
+                    ?20, 1, ?21, ?22, ?23,
+                    CASE WHEN ?10 IS NOT NULL THEN ifnull(
+                        (SELECT max(group_seq) FROM message WHERE group_key = ?10 AND group_seq IS NOT NULL), 0) + 1 END)
                 """
         ).execute(arguments: [
             key.rawValue, tenant.rawValue, message.id, form.rawValue, draft.sender.name, to, target?.id,
             draft.sender.account?.key.rawValue, draft.sender.app?.rawValue, group?.key.rawValue, group?.version,
             target?.key.rawValue, message.type.rawValue, Data(message.content.bytes), message.timestamp,
             message.isBackground, message.timeToLiveSeconds, message.syncsToSender, Data(digest.bytes), receivers,
+            numbers.map { Int64($0.sequence ?? ids.number()) }, numbers.map { Int64($0.random) },
+            numbers.map { $0.seconds ?? message.timestamp / 1000 },
         ])
         try insertCopies(of: key, draft)
     }

@@ -18,10 +18,27 @@ struct MessageAcceptance {
         let receivers = try book.receivers(of: message, sender: sender)
         let digest = try MessageDigest(
             message, from: sender.name, book: book, unknown: receivers.unknownNames)
+        let serverTime = writer.serverTime(now)
+        let numbers = message.options.numbers
+        if let numbers, let first = try repeatedAnswer(numbers, digest, sender, tenant, at: serverTime) { return first }
+        let groupSeq = try receivers.group.map(nextGroupSeq)
         let draft = Draft(
             message: message, tenant: tenant, sender: sender, receivers: receivers, digest: digest,
-            key: writer.nextMessageKey(), serverTime: writer.serverTime(now))
+            key: writer.nextMessageKey(), serverTime: serverTime,
+            numbers: numbers.map {
+                MessageNumbers(
+                    sequence: $0.sequence ?? groupSeq.map { UInt32(truncatingIfNeeded: $0) } ?? ids.number(),
+                    random: $0.random, seconds: $0.seconds ?? serverTime / 1000)
+            }, groupSeq: groupSeq)
         return try archive(draft)
+    }
+
+    /// The place of the next message in a group.
+    private func nextGroupSeq(_ group: GroupRow) throws -> Int64 {
+        let select = try writer.statement(
+            "SELECT max(group_seq) FROM message WHERE group_key = ? AND group_seq IS NOT NULL")
+        select.bind(1, group.key.rawValue)
+        return (try select.first { $0.optionalInteger(0) }.flatMap { $0 } ?? 0) + 1
     }
 
     /// Accepts messages one after the other until one command has done enough. Returns the outcomes of those it came to,
@@ -53,7 +70,7 @@ struct MessageAcceptance {
         let select = try writer.statement(
             """
             SELECT digest, from_id, server_time, recipients, own_seq, unknown, sender_account, sender_app,
-                EXISTS (SELECT 1 FROM job WHERE job.message = message.key)
+                EXISTS (SELECT 1 FROM job WHERE job.message = message.key), key, msg_random IS NOT NULL
             FROM message WHERE tenant = ? AND id = ?
             """)
         select.bind(1, principal.tenant.key.rawValue)
@@ -62,7 +79,8 @@ struct MessageAcceptance {
             (
                 digest: row.bytes(0), from: row.text(1), serverTime: row.integer(2), recipients: row.optionalInteger(3),
                 ownSeq: row.optionalInteger(4), unknown: row.bytes(5), account: row.optionalInteger(6),
-                app: row.optionalInteger(7), isJob: row.integer(8) != 0
+                app: row.optionalInteger(7), isJob: row.integer(8) != 0, key: row.integer(9),
+                hasNumbers: row.integer(10) != 0
             )
         }
         guard let stored else { return nil }
@@ -76,9 +94,49 @@ struct MessageAcceptance {
         else { throw conflict }
         let digest = try MessageDigest(message, from: stored.from, book: book, unknown: Set(unknown))
         guard digest.bytes == stored.digest else { throw conflict }
+        let named =
+            stored.hasNumbers
+            ? try MessageRows.message(db, key: MessageKey(rawValue: stored.key), tenantNo: { _ in "" }) : nil
         return Acceptance(
             id: message.id, serverTime: stored.serverTime, recipients: stored.recipients.map(Int.init),
-            isDuplicate: true, ownSeq: stored.ownSeq, unknown: unknown, isJob: stored.isJob)
+            isDuplicate: true, ownSeq: stored.ownSeq, unknown: unknown, isJob: stored.isJob, numbers: named?.numbers,
+            aliases: named.map(MessageAliases.init(of:)), groupSeq: named?.groupSeq)
+    }
+
+    /// The first answer where the same sender sent the same with the same numbers a moment ago, under an id that the
+    /// gateway had made.
+    private func repeatedAnswer(
+        _ numbers: SendOptions.Numbers, _ digest: MessageDigest, _ sender: AddressBook.Sender, _ tenant: Tenant,
+        at now: Milliseconds
+    ) throws -> Acceptance? {
+        let select = try writer.statement(
+            """
+            SELECT key FROM message INDEXED BY message_alias
+            WHERE tenant = ?1 AND msg_random = ?2 AND msg_random IS NOT NULL AND (?3 IS NULL OR msg_seq = ?3)
+                AND digest = ?4 AND sender_account IS ?5 AND sender_app IS ?6 AND is_imported = 0 AND server_time > ?7
+            ORDER BY key DESC LIMIT 1
+            """)
+        select.bind(1, tenant.key.rawValue)
+        select.bind(2, Int64(numbers.random))
+        select.bind(3, numbers.sequence.map { Int64($0) })
+        select.bind(4, digest.bytes)
+        select.bind(5, sender.account?.key.rawValue)
+        select.bind(6, sender.app?.rawValue)
+        select.bind(7, now - SendOptions.Numbers.repeatWindow)
+        guard let key = try select.first({ $0.integer(0) }),
+            let first = try MessageRows.message(
+                db, key: MessageKey(rawValue: key), tenantNo: { _ in tenant.tenantNo })
+        else { return nil }
+        let row = try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT recipients, own_seq, EXISTS (SELECT 1 FROM job WHERE job.message = message.key)
+                    FROM message WHERE key = ?
+                    """), arguments: [key])
+        return Acceptance(
+            id: first.id, serverTime: first.serverTime, recipients: row?[0], isDuplicate: true, ownSeq: row?[1],
+            isJob: row?[2] ?? false, numbers: first.numbers, aliases: MessageAliases(of: first),
+            groupSeq: first.groupSeq)
     }
 
     // MARK: Archiving
@@ -91,6 +149,8 @@ struct MessageAcceptance {
         let digest: MessageDigest
         let key: MessageKey
         let serverTime: Milliseconds
+        let numbers: MessageNumbers?
+        let groupSeq: Int64?
 
         /// The conversation of the sender's own copy: an audience is no other side, so that one is with oneself.
         func senderPeer(_ own: Int64) -> Peer {
@@ -126,7 +186,8 @@ struct MessageAcceptance {
                 from: sender.name, to: to, target: target, type: message.type, content: message.content,
                 timestamp: message.timestamp, isBackground: message.isBackground, serverTime: serverTime, revision: 0,
                 timeToLiveSeconds: message.timeToLiveSeconds, state: .live, push: message.push,
-                senderAccount: sender.account?.key, senderApp: sender.app, groupKey: groupKey)
+                senderAccount: sender.account?.key, senderApp: sender.app, groupKey: groupKey, numbers: numbers,
+                groupSeq: groupSeq)
         }
     }
 
@@ -157,7 +218,9 @@ struct MessageAcceptance {
         if accounts == nil { try expandLater(draft, archived) }
         return Acceptance(
             id: draft.message.id, serverTime: draft.serverTime, recipients: accounts?.count, isDuplicate: false,
-            ownSeq: ownSeq, unknown: draft.receivers.unknownNames.sorted(), isJob: draft.receivers.isJob)
+            ownSeq: ownSeq, unknown: draft.receivers.unknownNames.sorted(), isJob: draft.receivers.isJob,
+            numbers: draft.numbers, aliases: draft.numbers.map { _ in MessageAliases(of: archived) },
+            groupSeq: draft.groupSeq)
     }
 
     /// What is too much for one transaction, as it was in this one.
@@ -221,8 +284,8 @@ struct MessageAcceptance {
             INSERT INTO message (key, tenant, id, form, from_id, to_id, target_id, sender_account, sender_app,
                 sender_device, group_key, group_version, target_account, type, content, timestamp, server_time,
                 is_background, ttl, push, counts_unread, syncs_to_sender, digest, recipients, own_seq, unknown,
-                first_position, last_position)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                first_position, last_position, msg_seq, msg_random, msg_time, group_seq)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """)
         var group: GroupRow?
         var target: AccountRef?
@@ -255,6 +318,10 @@ struct MessageAcceptance {
         insert.bind(26, draft.receivers.unknownNames.isEmpty ? nil : names(draft.receivers.unknownNames.sorted()))
         insert.bind(27, first)
         insert.bind(28, last)
+        insert.bind(29, draft.numbers.map { Int64($0.sequence) })
+        insert.bind(30, draft.numbers.map { Int64($0.random) })
+        insert.bind(31, draft.numbers?.seconds)
+        insert.bind(32, draft.groupSeq)
         try insert.run()
     }
 
@@ -266,6 +333,12 @@ struct MessageAcceptance {
 }
 
 extension AddressBook.Receivers {
+    /// The group that is written to, as a whole or to one member of it.
+    var group: GroupRow? {
+        if case .group(let group, _) = self { return group }
+        return nil
+    }
+
     var unknownNames: Set<String> {
         switch self {
         case .audience(_, _, let unknown): Set(unknown)

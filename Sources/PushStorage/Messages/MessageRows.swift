@@ -7,7 +7,7 @@ enum MessageRows {
     static let columns = """
         key, tenant, id, form, from_id, to_id, target_id, type, content, timestamp, is_background, server_time, revision,
         ttl, state, push, sender_account, sender_app, group_key, changed_at,
-        burned_count
+        burned_count, msg_seq, msg_random, msg_time, group_seq
         """
 
     static func message(_ row: Row, tenantNo: String) -> ArchivedMessage {
@@ -19,7 +19,15 @@ enum MessageRows {
             state: ArchivedMessage.State(rawValue: row[14]) ?? .live, push: PushOptions(archived: json(row[15])),
             senderAccount: (row[16] as Int64?).map(AccountKey.init(rawValue:)),
             senderApp: (row[17] as Int64?).map(AppKey.init(rawValue:)),
-            groupKey: (row[18] as Int64?).map(GroupKey.init(rawValue:)), changedAt: row[19], burnedCount: row[20])
+            groupKey: (row[18] as Int64?).map(GroupKey.init(rawValue:)), changedAt: row[19], burnedCount: row[20],
+            numbers: numbers(row[21], row[22], row[23]), groupSeq: row[24])
+    }
+
+    static func numbers(_ sequence: Int64?, _ random: Int64?, _ seconds: Int64?) -> MessageNumbers? {
+        guard let sequence, let random, let seconds else { return nil }
+        return MessageNumbers(
+            sequence: UInt32(truncatingIfNeeded: sequence), random: UInt32(truncatingIfNeeded: random),
+            seconds: seconds)
     }
 
     /// In `to_id` of a message to everyone; an audience of names is a JSON object there.
@@ -52,20 +60,47 @@ enum MessageRows {
         ).map { message($0, tenantNo: tenantNo) }
     }
 
-    /// A message by any of its names. The one place where ids and aliases are told apart.
+    /// A message by any of its names, the first of them where a name is that of several.
     static func message(
         _ db: Database, tenant: TenantKey, naming name: String, tenantNo: String
     ) throws -> ArchivedMessage? {
-        if let found = try message(db, tenant: tenant, id: name, tenantNo: tenantNo) { return found }
+        try messages(db, tenant: tenant, naming: name, tenantNo: tenantNo).first
+    }
+
+    /// The messages with this name, oldest first. The one place where ids and aliases are told apart: an id comes first
+    /// and is the only one. Numbers that senders chose may be those of several messages, of one that went to many people
+    /// as one call for instance.
+    static func messages(
+        _ db: Database, tenant: TenantKey, naming name: String, tenantNo: String
+    ) throws -> [ArchivedMessage] {
+        if let found = try message(db, tenant: tenant, id: name, tenantNo: tenantNo) { return [found] }
+        guard let numbers = MessageAliases.numbers(in: name) else { return [] }
+        var found = try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT \(columns) FROM message INDEXED BY message_alias
+                    WHERE tenant = ?1 AND msg_random = ?2 AND msg_random IS NOT NULL AND (?3 IS NULL OR msg_seq = ?3)
+                        AND msg_time = ?4
+                    ORDER BY key LIMIT ?5
+                    """),
+            arguments: [
+                tenant.rawValue, Int64(numbers.random), numbers.sequence.map { Int64($0) }, numbers.seconds,
+                namesakesMax,
+            ]
+        ).map { message($0, tenantNo: tenantNo) }.filter { MessageAliases(of: $0).contains(name) }
+        if !found.isEmpty { return found }
         let newest = try Int64.fetchOne(db.cachedStatement(sql: "SELECT max(key) FROM message")) ?? 0
         for key in MessageAliases.candidates(for: name, newest: MessageKey(rawValue: newest)) {
-            guard let found = try message(db, key: key, tenantNo: { _ in tenantNo }), found.tenantKey == tenant,
-                MessageAliases(of: found).contains(name)
+            guard let candidate = try message(db, key: key, tenantNo: { _ in tenantNo }),
+                candidate.tenantKey == tenant, MessageAliases(of: candidate).contains(name)
             else { continue }
-            return found
+            found.append(candidate)
         }
-        return nil
+        return found
     }
+
+    /// Messages of one name that are looked at: as many as one call can make.
+    private static let namesakesMax = 500
 
     /// The log after a position, entries of one message that stand together in one batch.
     static func entries(

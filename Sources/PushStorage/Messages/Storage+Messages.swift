@@ -89,7 +89,7 @@ extension Storage: MessageArchive {
     /// The sender's own account is left out, unless it is the receiver: other devices need no typing signs of their own
     /// user.
     public func receivers(of message: Message, from principal: Principal) async throws -> EphemeralDelivery {
-        try await file.read { [wallClock] db in
+        try await file.read { [wallClock, generator = ids] db in
             let tenant = principal.tenant
             let book = AddressBook(db: db, tenant: tenant.key, cache: nil)
             let sender = try book.sender(of: message, principal: principal)
@@ -124,11 +124,17 @@ extension Storage: MessageArchive {
             let accounts = try keys.compactMap { key in
                 try String.fetchOne(ids, arguments: [key]).map { AccountRef(key: AccountKey(rawValue: key), id: $0) }
             }
+            let now = wallClock.now
+            let numbers = message.options.numbers.map {
+                MessageNumbers(
+                    sequence: $0.sequence ?? generator.number(), random: $0.random, seconds: $0.seconds ?? now / 1000)
+            }
             let archived = ArchivedMessage(
                 key: MessageKey(rawValue: 0), tenantKey: tenant.key, tenantNo: tenant.tenantNo, id: message.id,
                 form: form, from: sender.name, to: to, target: target, type: message.type, content: message.content,
-                timestamp: message.timestamp, isBackground: message.isBackground, serverTime: wallClock.now,
-                revision: 0, timeToLiveSeconds: message.timeToLiveSeconds, state: .live, push: message.push)
+                timestamp: message.timestamp, isBackground: message.isBackground, serverTime: now,
+                revision: 0, timeToLiveSeconds: message.timeToLiveSeconds, state: .live, push: message.push,
+                senderAccount: sender.account?.key, senderApp: sender.app, numbers: numbers)
             return EphemeralDelivery(message: archived, accounts: accounts)
         }
     }

@@ -7,6 +7,7 @@ final class Writer {
     let db: Database
     let log: EntryLog
     let limits: Limits
+    let webhooks: WebhookMemory
     /// Accounts that commands looked up; only ever holds committed rows.
     let accounts = AccountCache()
     private var hot: [StaticString.Key: HotStatement] = [:]
@@ -29,9 +30,18 @@ final class Writer {
         /// Cursors to be written, one row a device however often it acknowledged.
         var cursors: [Int64: (cursor: PushCore.Cursor, at: Milliseconds)] = [:]
         var nextMessage: Int64
+        /// Somebody is to be told by webhook.
+        var hasRecordedEvents = false
     }
 
-    init(_ db: Database, log: EntryLog, limits: Limits) throws {
+    /// Whether this transaction has recorded events for webhooks.
+    var hasRecordedEvents: Bool {
+        get { transaction.hasRecordedEvents }
+        set { transaction.hasRecordedEvents = newValue }
+    }
+
+    init(_ db: Database, log: EntryLog, limits: Limits, webhooks: WebhookMemory) throws {
+        self.webhooks = webhooks
         self.db = db
         self.log = log
         self.limits = limits
@@ -66,7 +76,8 @@ final class Writer {
     func attempt(_ body: () throws -> Void) throws {
         let mark = (
             entries: transaction.entries.count, batches: transaction.batches.count,
-            afterCommit: transaction.afterCommit.count, nextMessage: transaction.nextMessage
+            afterCommit: transaction.afterCommit.count, nextMessage: transaction.nextMessage,
+            hasRecordedEvents: transaction.hasRecordedEvents
         )
         try statement("SAVEPOINT command").run()
         do {
@@ -88,6 +99,8 @@ final class Writer {
             transaction.batches.removeSubrange(mark.batches...)
             transaction.afterCommit.removeSubrange(mark.afterCommit...)
             transaction.nextMessage = mark.nextMessage
+            // What it had asked for after COMMIT is gone with it.
+            transaction.hasRecordedEvents = mark.hasRecordedEvents
             if let error = error as? DatabaseError, error.isOfTheStore { throw BatchFault(cause: error) }
             throw error
         }

@@ -8,6 +8,7 @@ final class WriterThread {
     private let file: DatabaseFile
     private let log: EntryLog
     private let limits: Limits
+    private let webhooks: WebhookMemory
     private let logger: Logger
     private let tellFeed: ([CommittedEntries]) -> Void
     /// Takes memory that others own (access, caches) from the store again.
@@ -22,14 +23,15 @@ final class WriterThread {
     private var isInDoubt = false
 
     init(
-        file: DatabaseFile, log: EntryLog, limits: Limits, logger: Logger, indexer: Indexer,
-        feedHead: @escaping () -> Int64,
+        file: DatabaseFile, log: EntryLog, limits: Limits, webhooks: WebhookMemory, logger: Logger,
+        indexer: Indexer, feedHead: @escaping () -> Int64,
         tellFeed: @escaping ([CommittedEntries]) -> Void, reloadOthers: @escaping (Database) throws -> Void,
         readLog: @escaping (Database, Int64, Int) throws -> [CommittedEntries]
     ) throws {
         self.file = file
         self.log = log
         self.limits = limits
+        self.webhooks = webhooks
         self.logger = logger
         self.indexer = indexer
         self.feedHead = feedHead
@@ -113,7 +115,7 @@ final class WriterThread {
                 log.reload(indexed: indexed, entries: try Self.entries(db, after: indexed))
             }
             try reloadOthers(db)
-            writer = try Writer(db, log: log, limits: limits)
+            writer = try Writer(db, log: log, limits: limits, webhooks: webhooks)
             // A commit that was reported as failed may have reached the disk: then it is delivered like any other.
             var found: [CommittedEntries] = []
             var after = feedHead()

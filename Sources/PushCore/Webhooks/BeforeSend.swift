@@ -1,0 +1,18 @@
+/// Asks a tenant's service about a message while its sender waits (contract, section 9, `message.before_send`).
+public protocol BeforeSend: Sendable {
+    /// Whether the tenant wants to be asked at all: costs nothing.
+    func isWanted(by tenant: Tenant) -> Bool
+
+    /// Always answers, within the tenant's time: without an answer of the service by the tenant's default.
+    func ask(_ message: Message, from principal: Principal) async -> BeforeSendVerdict
+}
+
+public enum BeforeSendVerdict: Sendable, Equatable {
+    case allow
+    /// Refused: what the sender is told.
+    case deny(code: String?, reason: String?)
+    /// The sender is told that it was accepted, and nothing happens.
+    case drop
+    /// Allowed with other content.
+    case replace(content: RawJSON)
+}
