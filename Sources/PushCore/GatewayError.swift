@@ -93,8 +93,17 @@ public struct GatewayError: Error, Sendable, Equatable {
     public let errors: [FieldFault]
     /// Seconds after which a repeat may succeed; sent as `Retry-After`.
     public let retryAfterSeconds: Int?
+    /// What stands in place of the code's own name: a tenant's service has named its reason for `denied`.
+    public let customCode: String?
 
-    public init(_ code: Code, _ detail: String, errors: [FieldFault] = [], retryAfterSeconds: Int? = nil) {
+    /// What a caller reads as `code`.
+    public var publicCode: String { customCode ?? code.rawValue }
+
+    public init(
+        _ code: Code, _ detail: String, errors: [FieldFault] = [], retryAfterSeconds: Int? = nil,
+        customCode: String? = nil
+    ) {
+        self.customCode = customCode
         self.code = code
         self.detail = detail
         self.errors = errors

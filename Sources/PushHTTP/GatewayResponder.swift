@@ -23,8 +23,8 @@ public struct GatewayResponder: HTTPResponder {
         var pattern = "-"
         var answer: Answer
         var balance: TokenBalance?
+        let target = RequestTarget(request.head.path ?? "")
         do {
-            let target = RequestTarget(request.head.path ?? "")
             let match = try table.match(request.method, path: target.path)
             pattern = match.route.pattern
             let call = Call(
@@ -32,6 +32,8 @@ public struct GatewayResponder: HTTPResponder {
                 query: try target.query.map { try QueryParameters(parsing: $0) } ?? .none,
                 remoteAddress: context.remoteAddress, bodyBytesMax: limits.requestBytesMax)
             answer = try await run(match.route, call, &balance)
+        } catch  where target.path.hasPrefix("/v4/") {
+            answer = TencentDoor.answer(toUnrouted: error)
         } catch {
             answer = self.answer(to: error, request: request, requestID: requestID, pattern: pattern, context.logger)
         }

@@ -32,6 +32,7 @@ public struct HTTPServices: Sendable {
     /// when there is none that is valid.
     public let broker: @Sendable (String?) -> BrokerAddress
     public let limits: Limits
+    public let clock: WallClock
     public let logger: Logger
 
     public init(
@@ -43,8 +44,9 @@ public struct HTTPServices: Sendable {
         vendorReceipts: VendorReceipts, credentialChecks: CredentialChecks, limitSettings: LimitSettings,
         templateSettings: TemplateSettings, jwks: [UInt8],
         missing: @escaping @Sendable () async -> [String], broker: @escaping @Sendable (String?) -> BrokerAddress,
-        limits: Limits, logger: Logger
+        limits: Limits, clock: WallClock = .system, logger: Logger
     ) {
+        self.clock = clock
         self.authenticator = authenticator
         self.rates = rates
         self.administration = administration

@@ -27,6 +27,11 @@ enum Routes {
         let pushSettings = PushSettingsRoutes(
             settings: services.pushSettings, checks: services.credentialChecks)
         let vendorReceipts = ReceiptRoutes(receipts: services.vendorReceipts, callers: callers)
+        let tencent = TencentDoor(
+            authenticator: services.authenticator, callers: callers,
+            commands: TencentMessageCommands.all(services) + TencentAccountCommands.all(services)
+                + TencentPushCommands.all(services) + TencentGroupCommands.all(services),
+            clock: services.clock, logger: services.logger)
         let document = DocumentRoutes(callers: callers)
 
         return [
@@ -39,6 +44,8 @@ enum Routes {
             .open(.post, "/oauth/token", oauth.post),
 
             .open(.post, "/v1/receipts/{vendor}/{tenantNo}/{secret}", vendorReceipts.take),
+
+            .open(.post, "/v4/{service}/{command}", tencent.post),
 
             .operator(.post, "/v1/admin/tenants", admin.createTenant),
             .operator(.get, "/v1/admin/tenants", admin.tenants),

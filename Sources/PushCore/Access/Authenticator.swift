@@ -3,12 +3,12 @@ import Synchronization
 
 /// Tells who is behind a credential. The only place where a principal comes from.
 public final class Authenticator: Sendable {
-    private let access: any AccessStore
-    private let devices: any DeviceStore
+    let access: any AccessStore
+    let devices: any DeviceStore
     private let deviceVerifier: DeviceCredentialVerifier
     private let tokens: AccessTokenKey
     private let instance: String
-    private let clock: WallClock
+    let clock: WallClock
     /// Device credentials whose signature was checked once: a verification costs 50 µs, a look-up less than one.
     private let verified = VerifiedTokens<DeviceCredential>(countMax: 20_000)
     private let verifiedAccess = VerifiedTokens<AccessToken>(countMax: 10_000)

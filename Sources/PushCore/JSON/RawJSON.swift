@@ -131,6 +131,11 @@ public struct JSONObject: Sendable {
 
     public let members: [Member]
 
+    /// An object without members.
+    public static let empty = JSONObject(members: [])
+
+    private init(members: [Member]) { self.members = members }
+
     init(of value: RawJSON) {
         members = value.bytes.withUnsafeBufferPointer { buffer in
             var scanner = JSONScanner(buffer)

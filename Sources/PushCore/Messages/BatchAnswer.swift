@@ -58,7 +58,7 @@ public struct BatchAnswer: Sendable {
                 writer.member(member.key, member.value)
             }
         case .failure(let error):
-            writer.member("code", error.code.rawValue)
+            writer.member("code", error.publicCode)
             if extent == .outcome { return }
             writer.member("detail", extent == .everything ? error.detail : short(error.detail))
             if extent == .everything { error.writeErrors(into: &writer) }

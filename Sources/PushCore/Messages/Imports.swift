@@ -90,7 +90,7 @@ public struct Imports: Sendable {
                         case .refused(let error):
                             refused += 1
                             writer.member("status", "refused")
-                            writer.member("code", error.code.rawValue)
+                            writer.member("code", error.publicCode)
                             writer.member("detail", error.detail)
                             error.writeErrors(into: &writer)
                         }

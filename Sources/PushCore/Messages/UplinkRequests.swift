@@ -84,7 +84,7 @@ public struct UplinkRequests: Sendable {
         envelope(requestID, operation) { writer in
             writer.member("ok", false)
             writer.object("error") { writer in
-                writer.member("code", error.code.rawValue)
+                writer.member("code", error.publicCode)
                 writer.member("title", error.code.title)
                 writer.member("detail", error.detail)
                 if !error.errors.isEmpty {

@@ -16,7 +16,7 @@ enum Problem {
             writer.member("title", code.title)
             writer.member("status", code.status)
             writer.member("detail", error.detail)
-            writer.member("code", code.rawValue)
+            writer.member("code", error.publicCode)
             writer.member("requestId", requestID)
             if !error.errors.isEmpty {
                 writer.array("errors") { writer in

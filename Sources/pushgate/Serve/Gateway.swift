@@ -176,7 +176,7 @@ struct Gateway: Sendable {
                     if isManaged, !presence.hasSnapshot { missing.append("presence") }
                     return missing
                 },
-                broker: { Self.brokerAddress(settings, requestHost: $0) }, limits: limits, logger: logger),
+                broker: { Self.brokerAddress(settings, requestHost: $0) }, limits: limits, clock: clock, logger: logger),
             configuration: HTTPConfiguration(
                 host: settings.http.host, port: settings.http.port,
                 tls: settings.tls.map { .init(certificatePath: $0.certificateFile, keyPath: $0.keyFile) }))
