@@ -93,17 +93,30 @@ public struct GatewayError: Error, Sendable, Equatable {
     public let errors: [FieldFault]
     /// Seconds after which a repeat may succeed; sent as `Retry-After`.
     public let retryAfterSeconds: Int?
-    /// What stands in place of the code's own name: a tenant's service has named its reason for `denied`.
-    public let customCode: String?
+    /// How a tenant's service has refused a message, where ``code`` is `denied`.
+    public let denial: Denial?
+
+    /// A refusal in the words of a tenant's service.
+    public struct Denial: Sendable, Equatable {
+        /// In place of the code's own name; nil where the service gave none.
+        public let code: String?
+        /// What the Tencent-compatible API answers; nil = the service's own number for it.
+        public let number: Int?
+
+        public init(code: String?, number: Int? = nil) {
+            self.code = code
+            self.number = number
+        }
+    }
 
     /// What a caller reads as `code`.
-    public var publicCode: String { customCode ?? code.rawValue }
+    public var publicCode: String { denial?.code ?? code.rawValue }
 
     public init(
         _ code: Code, _ detail: String, errors: [FieldFault] = [], retryAfterSeconds: Int? = nil,
-        customCode: String? = nil
+        denial: Denial? = nil
     ) {
-        self.customCode = customCode
+        self.denial = denial
         self.code = code
         self.detail = detail
         self.errors = errors

@@ -1,5 +1,6 @@
 import Logging
 import PushCore
+import PushCredentials
 import Testing
 
 @testable import PushVendors

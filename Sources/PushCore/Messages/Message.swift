@@ -45,7 +45,8 @@ public struct Message: Sendable {
     /// As named: an account, `user:{userId}`, or nil for the sender's own.
     public let from: String?
     public let destination: Destination
-    public let type: MessageType
+    public private(set) var type: MessageType
+    private let sentType: MessageType
     /// What is archived and delivered.
     public private(set) var content: RawJSON
     /// What its sender wrote: other than ``content`` where the tenant's service has replaced that. Tells a repeat.
@@ -58,12 +59,23 @@ public struct Message: Sendable {
     public let syncsToSender: Bool
     public let countsUnread: Bool
     public let isEphemeral: Bool
-    public let options: SendOptions
+    public private(set) var options: SendOptions
 
-    /// The same with other content, which was checked as that of a send is.
-    public func replacing(content: RawJSON) -> Message {
+    /// The same with what the tenant's service wants in place of its content.
+    func replacing(type: MessageType?, content: RawJSON) -> Message {
         var message = self
+        message.type = type ?? self.type
         message.content = content
+        return message
+    }
+
+    /// The same with the numbers that it will have, as far as they were left to the gateway.
+    func fixingNumbers(_ ids: IDGenerator, at now: Milliseconds) -> Message {
+        guard var numbers = options.numbers else { return self }
+        numbers.reserved = numbers.reserved ?? ids.number()
+        numbers.seconds = numbers.seconds ?? now / 1000
+        var message = self
+        message.options.numbers = numbers
         return message
     }
 
@@ -86,6 +98,7 @@ public struct Message: Sendable {
         let type = reader.required(
             "type", reader.value("type", expected: "an integer from -1 to 255 or a name") { MessageType(sent: $0) })
         self.type = type ?? .unknown
+        sentType = type ?? .unknown
         let content = reader.required(
             "content",
             reader.value("content", expected: "an object") { value in
@@ -199,7 +212,7 @@ public struct Message: Sendable {
             writer.member("from", from)
             writer.member("to", to)
             writer.member("target", target ?? "")
-            writer.member("type", type.rawValue)
+            writer.member("type", sentType.rawValue)
         }
         hash.update(data: address)
         sentContent.canonical.bytes.withUnsafeBytes { hash.update(bufferPointer: $0) }

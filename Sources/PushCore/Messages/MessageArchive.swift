@@ -108,6 +108,10 @@ public protocol MessageArchive: Sendable {
     /// Throws `overloaded` when that was the first part: nothing was accepted.
     func accept(_ messages: [Message], from principal: Principal) async throws -> [Result<Acceptance, GatewayError>]
 
+    /// What would be archived now, with the checks of ``accept(_:from:)``; nothing is written. nil for a repeat, which
+    /// nobody is asked about again, and for an id that is taken.
+    func question(about message: Message, from principal: Principal) async throws -> MessageQuestion?
+
     /// Entries after `seq`, oldest first, at most `limit`.
     func inbox(of account: AccountKey, after seq: Int64, limit: Int) async throws -> InboxPage
 
@@ -133,6 +137,25 @@ public protocol MessageArchive: Sendable {
 
     /// Who would receive this ephemeral message now, with the same checks as `accept`. Nothing is written.
     func receivers(of message: Message, from principal: Principal) async throws -> EphemeralDelivery
+}
+
+/// What a tenant's service is asked about: a message as it would be archived now.
+public struct MessageQuestion: Sendable {
+    /// Without a key.
+    public let message: ArchivedMessage
+    /// The user behind the sender; nil for an app.
+    public let sender: String?
+    /// The user behind the one receiver, or behind `target`.
+    public let receiver: String?
+    /// Tencent's `Type` of the group.
+    public let groupType: String?
+
+    public init(message: ArchivedMessage, sender: String?, receiver: String?, groupType: String?) {
+        self.message = message
+        self.sender = sender
+        self.receiver = receiver
+        self.groupType = groupType
+    }
 }
 
 /// A message that is never archived, with the accounts that are to get it now.

@@ -95,6 +95,12 @@ enum ContentRules {
         "invite", "refuse", "cancel", "timeout", "busy", "answer", "other_answer", "other_refuse",
     ]
 
+    /// Whether a send with this content would be accepted.
+    static func accepts(_ content: RawJSON, type: MessageType, limits: Limits) -> Bool {
+        guard let object = content.object else { return false }
+        return content.bytes.count <= limits.contentBytesMax && faults(of: object, type: type).isEmpty
+    }
+
     /// The faults of `content` for this type, with pointers from the body's root.
     static func faults(of content: JSONObject, type: MessageType) -> [GatewayError.FieldFault] {
         var faults: [GatewayError.FieldFault] = []

@@ -10,9 +10,8 @@ extension Messaging {
         let parsed = bodies.map { body -> Result<Message, GatewayError> in
             do throws(GatewayError) { return .success(try parse(body, as: principal)) } catch { return .failure(error) }
         }
-        let archived = parsed.compactMap { try? $0.get() }.filter { !$0.isEphemeral }
-        var acceptances = try await archive.accept(archived, from: principal)[...]
-        for case .success(let acceptance) in acceptances { noteAccepted(acceptance) }
+        let lasting = parsed.compactMap { try? $0.get() }.filter { !$0.isEphemeral }
+        var acceptances = try await acceptances(of: lasting, from: principal)[...]
 
         var results: [BatchAnswer.Result] = []
         results.reserveCapacity(bodies.count)
@@ -23,12 +22,32 @@ extension Messaging {
             case .success(let message) where message.isEphemeral:
                 results.append(.init(id: message.id, outcome: await ephemeralOutcome(message, as: principal)))
             case .success(let message):
-                let missing = GatewayError(.internalError, "The gateway failed; send the message again.")
-                results.append(.init(id: message.id, outcome: acceptances.popFirst() ?? .failure(missing)))
+                results.append(.init(id: message.id, outcome: acceptances.popFirst() ?? .failure(Self.failed)))
             }
         }
         return BatchAnswer(results: results)
     }
+
+    /// Asks about messages where the tenant wants that, archives those that may go, and gives an outcome for each.
+    private func acceptances(
+        of messages: [Message], from principal: Principal
+    ) async throws -> [Result<Acceptance, GatewayError>] {
+        let questioned = try await questioned(messages, from: principal)
+        let allowed = questioned.compactMap { outcome -> Message? in
+            if case .success(.message(let message)) = outcome { message } else { nil }
+        }
+        var accepted = allowed.isEmpty ? [] : try await archive.accept(allowed, from: principal)[...]
+        for case .success(let acceptance) in accepted { noteAccepted(acceptance) }
+        return questioned.map { outcome in
+            switch outcome {
+            case .failure(let error): .failure(error)
+            case .success(.answered(let acceptance)): .success(acceptance)
+            case .success(.message): accepted.popFirst() ?? .failure(Self.failed)
+            }
+        }
+    }
+
+    private static let failed = GatewayError(.internalError, "The gateway failed; send the message again.")
 
     private func ephemeralOutcome(
         _ message: Message, as principal: Principal
@@ -39,7 +58,7 @@ extension Messaging {
             return .failure(error)
         } catch {
             // The others are archived: the batch has an answer whatever becomes of this one.
-            return .failure(GatewayError(.internalError, "The gateway failed; send the message again."))
+            return .failure(Self.failed)
         }
     }
 }

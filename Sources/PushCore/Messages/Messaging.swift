@@ -6,19 +6,24 @@ public struct Messaging: Sendable {
     private let delivery: any DeliveryStore
     private let publisher: any DownlinkPublisher
     private let receipts: Receipts
+    let beforeSend: (any BeforeSend)?
     private let expansionWaiting: @Sendable () -> Void
     private let pushCredentials: @Sendable () -> [CredentialStatus]
-    private let ids: IDGenerator
+    let ids: IDGenerator
     let limits: Limits
-    private let clock: WallClock
+    let clock: WallClock
 
-    /// - Parameter pushCredentials: how the vendors' credentials do, for the trace of pushes that wait for one.
+    /// - Parameters:
+    ///   - beforeSend: asks tenants' services; nil = nobody is asked.
+    ///   - pushCredentials: how the vendors' credentials do, for the trace of pushes that wait for one.
     public init(
         archive: any MessageArchive, devices: any DeviceStore, delivery: any DeliveryStore,
         publisher: any DownlinkPublisher, receipts: Receipts, expansionWaiting: @escaping @Sendable () -> Void,
         ids: IDGenerator, limits: Limits, clock: WallClock,
+        beforeSend: (any BeforeSend)? = nil,
         pushCredentials: @escaping @Sendable () -> [CredentialStatus] = { [] }
     ) {
+        self.beforeSend = beforeSend
         self.pushCredentials = pushCredentials
         self.archive = archive
         self.devices = devices
@@ -40,9 +45,13 @@ public struct Messaging: Sendable {
         try checkMaySend(principal)
         let message = try parse(body, as: principal, options: options)
         if message.isEphemeral { return try await sendEphemeral(message, as: principal) }
-        let acceptance = try await archive.accept(message, from: principal)
-        noteAccepted(acceptance)
-        return acceptance
+        switch try await questioned(message, from: principal) {
+        case .answered(let acceptance): return acceptance
+        case .message(let message):
+            let acceptance = try await archive.accept(message, from: principal)
+            noteAccepted(acceptance)
+            return acceptance
+        }
     }
 
     func checkMaySend(_ principal: Principal) throws(GatewayError) {
@@ -234,7 +243,7 @@ public struct Messaging: Sendable {
     /// - Parameters:
     ///   - reader: an account that asks; nil for an app, which also sees what has outlived its `ttl`.
     ///   - isBurned: the reader burned its own copy; others may still have theirs.
-    private static func original(
+    static func original(
         _ message: ArchivedMessage, for reader: AccountRef?, isBurned: Bool, now: Milliseconds
     ) -> RawJSON {
         let reason = message.reasonForNoContent(

@@ -20,6 +20,8 @@ public struct SendOptions: Sendable, Hashable {
         /// `MsgTime` in seconds where it is not the time of archiving: of messages that share their `MsgKey`, and of
         /// imported ones.
         public var seconds: Int64?
+        /// The sequence it gets where none was sent: chosen before it is archived, for whoever is told of it before.
+        public var reserved: UInt32?
 
         public init(sequence: UInt32?, random: UInt32, seconds: Int64? = nil) {
             self.sequence = sequence

@@ -4,15 +4,16 @@ public protocol BeforeSend: Sendable {
     func isWanted(by tenant: Tenant) -> Bool
 
     /// Always answers, within the tenant's time: without an answer of the service by the tenant's default.
-    func ask(_ message: Message, from principal: Principal) async -> BeforeSendVerdict
+    func ask(_ question: MessageQuestion, from tenant: Tenant) async -> BeforeSendVerdict
 }
 
+/// What a tenant's service says about a message.
 public enum BeforeSendVerdict: Sendable, Equatable {
     case allow
     /// Refused: what the sender is told.
-    case deny(code: String?, reason: String?)
+    case deny(GatewayError.Denial, reason: String)
     /// The sender is told that it was accepted, and nothing happens.
     case drop
-    /// Allowed with other content.
-    case replace(content: RawJSON)
+    /// Allowed with other content. `type` nil = as it was sent.
+    case replace(type: MessageType?, content: RawJSON)
 }

@@ -49,7 +49,7 @@ enum TencentService: String, Sendable {
     func error(of error: GatewayError) -> TencentError {
         let code: Int
         switch error.code {
-        case .denied: code = error.customCode.flatMap(Int.init) ?? (self == .groups ? 10016 : 20006)
+        case .denied: code = error.denial?.number ?? (self == .groups ? 10016 : 20006)
         case .rateLimited: code = 60007
         case .tooLarge: code = 80002
         case .recipientNotFound: code = self == .groups ? 10019 : 20003

@@ -20,14 +20,19 @@ struct MessageAcceptance {
             message, from: sender.name, book: book, unknown: receivers.unknownNames)
         let serverTime = writer.serverTime(now)
         let numbers = message.options.numbers
-        if let numbers, let first = try repeatedAnswer(numbers, digest, sender, tenant, at: serverTime) { return first }
+        if let numbers,
+            let first = try MessageRepeats(db: db, tenant: tenant).first(of: numbers, digest, sender, at: serverTime)
+        {
+            return first
+        }
         let groupSeq = try receivers.group.map(nextGroupSeq)
         let draft = Draft(
             message: message, tenant: tenant, sender: sender, receivers: receivers, digest: digest,
             key: writer.nextMessageKey(), serverTime: serverTime,
             numbers: numbers.map {
                 MessageNumbers(
-                    sequence: $0.sequence ?? groupSeq.map { UInt32(truncatingIfNeeded: $0) } ?? ids.number(),
+                    sequence: $0.sequence ?? groupSeq.map { UInt32(truncatingIfNeeded: $0) } ?? $0.reserved
+                        ?? ids.number(),
                     random: $0.random, seconds: $0.seconds ?? serverTime / 1000)
             }, groupSeq: groupSeq)
         return try archive(draft)
@@ -103,42 +108,6 @@ struct MessageAcceptance {
             aliases: named.map(MessageAliases.init(of:)), groupSeq: named?.groupSeq)
     }
 
-    /// The first answer where the same sender sent the same with the same numbers a moment ago, under an id that the
-    /// gateway had made.
-    private func repeatedAnswer(
-        _ numbers: SendOptions.Numbers, _ digest: MessageDigest, _ sender: AddressBook.Sender, _ tenant: Tenant,
-        at now: Milliseconds
-    ) throws -> Acceptance? {
-        let select = try writer.statement(
-            """
-            SELECT key FROM message INDEXED BY message_alias
-            WHERE tenant = ?1 AND msg_random = ?2 AND msg_random IS NOT NULL AND (?3 IS NULL OR msg_seq = ?3)
-                AND digest = ?4 AND sender_account IS ?5 AND sender_app IS ?6 AND is_imported = 0 AND server_time > ?7
-            ORDER BY key DESC LIMIT 1
-            """)
-        select.bind(1, tenant.key.rawValue)
-        select.bind(2, Int64(numbers.random))
-        select.bind(3, numbers.sequence.map { Int64($0) })
-        select.bind(4, digest.bytes)
-        select.bind(5, sender.account?.key.rawValue)
-        select.bind(6, sender.app?.rawValue)
-        select.bind(7, now - SendOptions.Numbers.repeatWindow)
-        guard let key = try select.first({ $0.integer(0) }),
-            let first = try MessageRows.message(
-                db, key: MessageKey(rawValue: key), tenantNo: { _ in tenant.tenantNo })
-        else { return nil }
-        let row = try Row.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT recipients, own_seq, EXISTS (SELECT 1 FROM job WHERE job.message = message.key)
-                    FROM message WHERE key = ?
-                    """), arguments: [key])
-        return Acceptance(
-            id: first.id, serverTime: first.serverTime, recipients: row?[0], isDuplicate: true, ownSeq: row?[1],
-            isJob: row?[2] ?? false, numbers: first.numbers, aliases: MessageAliases(of: first),
-            groupSeq: first.groupSeq)
-    }
-
     // MARK: Archiving
 
     private struct Draft {
@@ -169,24 +138,14 @@ struct MessageAcceptance {
         }
 
         var archived: ArchivedMessage {
-            let form: AddressForm
-            let to: String
-            var target: String?
-            var groupKey: GroupKey?
-            switch receivers {
-            case .account(let account): (form, to) = (.single, account.id)
-            case .group(let group, let member):
-                (form, to, target) = (.group, group.groupID, member?.id)
-                groupKey = group.key
-            case .audience, .tagged: (form, to) = (.audience, digest.audience ?? "")
-            case .everyone: (form, to) = (.broadcast, MessageRows.everyone)
-            }
+            let address = receivers.address(digest)
             return ArchivedMessage(
-                key: key, tenantKey: tenant.key, tenantNo: tenant.tenantNo, id: message.id, form: form,
-                from: sender.name, to: to, target: target, type: message.type, content: message.content,
+                key: key, tenantKey: tenant.key, tenantNo: tenant.tenantNo, id: message.id, form: address.form,
+                from: sender.name, to: address.to, target: address.target, type: message.type, content: message.content,
                 timestamp: message.timestamp, isBackground: message.isBackground, serverTime: serverTime, revision: 0,
                 timeToLiveSeconds: message.timeToLiveSeconds, state: .live, push: message.push,
-                senderAccount: sender.account?.key, senderApp: sender.app, groupKey: groupKey, numbers: numbers,
+                senderAccount: sender.account?.key, senderApp: sender.app, groupKey: receivers.group?.key,
+                numbers: numbers,
                 groupSeq: groupSeq)
         }
     }
@@ -337,6 +296,16 @@ extension AddressBook.Receivers {
     var group: GroupRow? {
         if case .group(let group, _) = self { return group }
         return nil
+    }
+
+    /// How the original is addressed.
+    func address(_ digest: MessageDigest) -> (form: AddressForm, to: String, target: String?) {
+        switch self {
+        case .account(let account): (.single, account.id, nil)
+        case .group(let group, let member): (.group, group.groupID, member?.id)
+        case .audience, .tagged: (.audience, digest.audience ?? "", nil)
+        case .everyone: (.broadcast, MessageRows.everyone, nil)
+        }
     }
 
     var unknownNames: Set<String> {

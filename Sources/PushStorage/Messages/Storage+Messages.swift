@@ -29,6 +29,27 @@ extension Storage: MessageArchive {
         return outcomes
     }
 
+    public func question(about message: Message, from principal: Principal) async throws -> MessageQuestion? {
+        try await file.read { [wallClock] db in
+            let tenant = principal.tenant
+            let book = AddressBook(db: db, tenant: tenant.key, cache: nil)
+            guard try MessageRows.message(db, tenant: tenant.key, id: message.id, tenantNo: tenant.tenantNo) == nil
+            else { return nil }
+            let sender = try book.sender(of: message, principal: principal)
+            let receivers = try book.receivers(of: message, sender: sender)
+            let digest = try MessageDigest(
+                message, from: sender.name, book: book, unknown: receivers.unknownNames)
+            let now = wallClock.now
+            if let numbers = message.options.numbers,
+                try MessageRepeats(db: db, tenant: tenant).first(of: numbers, digest, sender, at: now) != nil
+            {
+                return nil
+            }
+            return try MessageQuestion(
+                db, message, tenant: tenant, sender: sender, receivers: receivers, digest: digest, now: now)
+        }
+    }
+
     public func inbox(of account: AccountKey, after seq: Int64, limit: Int) async throws -> InboxPage {
         // The tail before the table: what leaves the tail in between is found in the table.
         let tail = log.tail(of: account.rawValue, after: seq, limit: limit)
@@ -127,7 +148,8 @@ extension Storage: MessageArchive {
             let now = wallClock.now
             let numbers = message.options.numbers.map {
                 MessageNumbers(
-                    sequence: $0.sequence ?? generator.number(), random: $0.random, seconds: $0.seconds ?? now / 1000)
+                    sequence: $0.sequence ?? $0.reserved ?? generator.number(), random: $0.random,
+                    seconds: $0.seconds ?? now / 1000)
             }
             let archived = ArchivedMessage(
                 key: MessageKey(rawValue: 0), tenantKey: tenant.key, tenantNo: tenant.tenantNo, id: message.id,

@@ -1,6 +1,7 @@
 import Foundation
 import NIOHTTP1
 import PushCore
+import PushCredentials
 
 /// One push as a Standard Webhooks 1.0 event.
 struct WebhookRequest: Sendable, Equatable {

@@ -1,4 +1,5 @@
 import PushCore
+import PushCredentials
 
 /// A tenant's own receiver of pushes.
 struct WebhookSettings: VendorSettings {

@@ -50,6 +50,8 @@ public final class MemoryArchive: MessageArchive, ReceiptStore {
         try await message(id: name, tenant: tenant)
     }
 
+    public func question(about message: Message, from principal: Principal) async throws -> MessageQuestion? { nil }
+
     public func inbox(of account: AccountKey, after seq: Int64, limit: Int) async throws -> InboxPage {
         InboxPage(items: [], head: 7)
     }

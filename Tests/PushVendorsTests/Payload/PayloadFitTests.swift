@@ -1,4 +1,5 @@
 import PushCore
+import PushCredentials
 import Testing
 
 @testable import PushVendors
