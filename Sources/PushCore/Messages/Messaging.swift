@@ -234,7 +234,7 @@ public struct Messaging: Sendable {
     /// - Parameters:
     ///   - reader: an account that asks; nil for an app, which also sees what has outlived its `ttl`.
     ///   - isBurned: the reader burned its own copy; others may still have theirs.
-    private static func original(
+    static func original(
         _ message: ArchivedMessage, for reader: AccountRef?, isBurned: Bool, now: Milliseconds
     ) -> RawJSON {
         let reason = message.reasonForNoContent(
