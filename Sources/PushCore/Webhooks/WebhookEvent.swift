@@ -59,6 +59,7 @@ public struct WebhookEvent: Sendable {
 
     public struct Person: Sendable, Hashable {
         public let account: String
+        /// Empty once the account was deleted.
         public let userID: String
 
         public init(account: String, userID: String) {
