@@ -13,6 +13,8 @@ public struct Limits: Sendable {
     public var deviceInfoBytesMax = 4096
     /// Accounts in one import or one question for presence.
     public var usersPerCallMax = 500
+    /// A phone that is away counts as reachable by a notification for this long after it was last seen.
+    public var pushReachSeconds: Int64 = 7 * 86_400
     public var pageItemsMax = 500
     public var pageItemsDefault = 50
     /// An answer over MQTT, a page of `sync` among them: at most this, but always one item.

@@ -9,6 +9,18 @@ public struct NamedPeer: Sendable, Hashable {
     }
 }
 
+extension NamedPeer {
+    public init(_ account: AccountRef) { self.init(peer: .account(account.key), id: account.id) }
+
+    public init(_ app: App) { self.init(peer: .app(app.key), id: app.appID) }
+
+    /// nil for a group and an app, which have no inbox.
+    public var account: AccountRef? {
+        guard case .account(let key) = peer.name else { return nil }
+        return AccountRef(key: key, id: id)
+    }
+}
+
 /// In which direction a history is read.
 public enum HistoryOrder: String, Sendable {
     /// Newest first.
@@ -191,6 +203,25 @@ public protocol ConversationStore: Sendable {
     /// newest content; events and what has expired or was erased by age are left out. Throws `invalid_request` for a
     /// position that is none.
     func history(_ query: HistoryQuery) async throws -> HistoryPage
+
+    /// Where a history from the newest down stands when it has shown this message of a conversation; nil when the
+    /// account has no such message in it.
+    func position(of message: ArchivedMessage, in account: AccountKey, with peer: Peer) async throws -> HistoryPosition?
+
+    /// The messages of this name, an id or an alias, that one of the two sent the other, oldest first. Numbers that
+    /// senders chose may be those of one in either direction.
+    func messages(
+        naming name: String, between one: NamedPeer, and other: NamedPeer, tenant: Tenant
+    ) async throws -> [ArchivedMessage]
+
+    /// Which of these messages an account has read: its cursor in this conversation has passed them. What was imported
+    /// has no place that a cursor could pass.
+    func readMessages(
+        among messages: [MessageKey], by account: AccountKey, with peer: Peer
+    ) async throws -> Set<MessageKey>
+
+    /// The newest entry of a conversation whose message was archived before `time`; 0 when there is none.
+    func lastSeq(of account: AccountKey, with peer: Peer, before time: Milliseconds) async throws -> Int64
 
     /// Conversations by their newest entry, newest first; those that were imported whole come last.
     func conversations(

@@ -2,10 +2,10 @@
 ///
 /// A device asks for its own account and may name that one only; an app names the account.
 public struct Conversations: Sendable {
-    private let store: any ConversationStore
-    private let changes: any DeviceChanges
+    let store: any ConversationStore
+    let changes: any DeviceChanges
     private let limits: Limits
-    private let clock: WallClock
+    let clock: WallClock
 
     /// - Parameter changes: told when something was read, so that no push begins for it any more.
     public init(store: any ConversationStore, changes: any DeviceChanges, limits: Limits, clock: WallClock) {

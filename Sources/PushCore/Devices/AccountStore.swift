@@ -4,8 +4,11 @@ public struct UserDevices: Sendable {
         public let deviceID: String
         public let osType: OSType
         public let lastSeenAt: Milliseconds
+        /// It has a live push token and has not turned pushes off.
+        public let canBePushed: Bool
 
-        public init(deviceID: String, osType: OSType, lastSeenAt: Milliseconds) {
+        public init(deviceID: String, osType: OSType, lastSeenAt: Milliseconds, canBePushed: Bool = false) {
+            self.canBePushed = canBePushed
             self.deviceID = deviceID
             self.osType = osType
             self.lastSeenAt = lastSeenAt

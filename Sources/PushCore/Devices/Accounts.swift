@@ -1,11 +1,11 @@
 /// What an app asks about people and their devices, and how it ends them. Scope `accounts`.
 public struct Accounts: Sendable {
-    private let store: any AccountStore
+    let store: any AccountStore
     private let devices: any DeviceStore
-    private let presence: PresenceBook
+    let presence: PresenceBook
     private let changes: any DeviceChanges
-    private let limits: Limits
-    private let clock: WallClock
+    let limits: Limits
+    let clock: WallClock
 
     public init(
         store: any AccountStore, devices: any DeviceStore, presence: PresenceBook, changes: any DeviceChanges,

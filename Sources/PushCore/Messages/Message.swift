@@ -41,10 +41,10 @@ public struct Message: Sendable {
         case audience(Audience)
     }
 
-    public let id: String
+    public private(set) var id: String
     /// As named: an account, `user:{userId}`, or nil for the sender's own.
     public let from: String?
-    public let destination: Destination
+    public private(set) var destination: Destination
     public private(set) var type: MessageType
     private let sentType: MessageType
     /// What is archived and delivered.
@@ -76,6 +76,18 @@ public struct Message: Sendable {
         numbers.seconds = numbers.seconds ?? now / 1000
         var message = self
         message.options.numbers = numbers
+        return message
+    }
+
+    /// The same to somebody else, as a message of its own.
+    ///
+    /// - Parameter name: an account or `user:{userId}`. Throws `invalid_request` where it can be neither.
+    func copy(to name: String, id: String, options: SendOptions) throws(GatewayError) -> Message {
+        guard Self.isName(name) else { throw .invalid("/to", "This is no name of anybody.") }
+        var message = self
+        message.id = id
+        message.destination = .to(name, target: nil)
+        message.options = options
         return message
     }
 

@@ -47,9 +47,9 @@ extension Messaging {
         }
     }
 
-    private static let failed = GatewayError(.internalError, "The gateway failed; send the message again.")
+    static let failed = GatewayError(.internalError, "The gateway failed; send the message again.")
 
-    private func ephemeralOutcome(
+    func ephemeralOutcome(
         _ message: Message, as principal: Principal
     ) async -> Result<Acceptance, GatewayError> {
         do {

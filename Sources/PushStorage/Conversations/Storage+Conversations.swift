@@ -20,6 +20,45 @@ extension Storage: ConversationStore {
         }
     }
 
+    public func position(
+        of message: ArchivedMessage, in account: AccountKey, with peer: Peer
+    ) async throws -> HistoryPosition? {
+        let entries = AccountEntries(of: account, log: log)
+        return try await file.read { [limits] db in
+            try HistoryPlaces(db: db, entries: entries, limits: limits).position(of: message, with: peer)
+        }
+    }
+
+    public func messages(
+        naming name: String, between one: NamedPeer, and other: NamedPeer, tenant: Tenant
+    ) async throws -> [ArchivedMessage] {
+        try await file.read { try MessageRows.messages($0, naming: name, between: one, and: other, tenant: tenant) }
+    }
+
+    public func readMessages(
+        among messages: [MessageKey], by account: AccountKey, with peer: Peer
+    ) async throws -> Set<MessageKey> {
+        try await file.read { db in
+            let cursor = try ReadCursors.cursor(db, of: account, peer)
+            guard cursor > 0 else { return [] }
+            let read = try messages.filter { message in
+                try MessageRows.entries(db, of: message, account: account).contains {
+                    $0.revision == 0 && $0.seq <= cursor
+                }
+            }
+            return Set(read)
+        }
+    }
+
+    public func lastSeq(
+        of account: AccountKey, with peer: Peer, before time: Milliseconds
+    ) async throws -> Int64 {
+        let entries = AccountEntries(of: account, log: log)
+        return try await file.read { [limits] db in
+            try HistoryPlaces(db: db, entries: entries, limits: limits).lastSeq(with: peer, before: time)
+        }
+    }
+
     public func conversations(
         of account: AccountKey, tenant: TenantKey, after position: ConversationPosition?, limit: Int
     ) async throws -> [Conversation] {

@@ -18,8 +18,9 @@ extension Storage: AccountStore {
         try await file.read { db in
             let devices = try db.cachedStatement(
                 sql: """
-                    SELECT device_id, os_type, last_seen_at FROM device WHERE account = ? AND status = 'active'
-                    ORDER BY key
+                    SELECT device_id, os_type, last_seen_at, push_enabled AND EXISTS (
+                        SELECT 1 FROM push_token WHERE push_token.device = device.key AND push_token.state = 'live')
+                    FROM device WHERE account = ? AND status = 'active' ORDER BY key
                     """)
             var seen: Set<String> = []
             return try userIDs.compactMap { userID in
@@ -28,7 +29,8 @@ extension Storage: AccountStore {
                 else { return nil }
                 let members = try Row.fetchAll(devices, arguments: [account.key.rawValue]).map { row in
                     UserDevices.Member(
-                        deviceID: row[0], osType: OSType(rawValue: row[1]) ?? .unknown, lastSeenAt: row[2])
+                        deviceID: row[0], osType: OSType(rawValue: row[1]) ?? .unknown, lastSeenAt: row[2],
+                        canBePushed: row[3])
                 }
                 return UserDevices(userID: userID, account: account, devices: members)
             }

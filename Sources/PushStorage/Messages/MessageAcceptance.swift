@@ -29,14 +29,40 @@ struct MessageAcceptance {
         let draft = Draft(
             message: message, tenant: tenant, sender: sender, receivers: receivers, digest: digest,
             key: writer.nextMessageKey(), serverTime: serverTime,
-            numbers: numbers.map {
-                MessageNumbers(
-                    sequence: $0.sequence ?? groupSeq.map { UInt32(truncatingIfNeeded: $0) } ?? $0.reserved
-                        ?? ids.number(),
-                    random: $0.random, seconds: $0.seconds ?? serverTime / 1000)
-            }, groupSeq: groupSeq)
+            numbers: try numbers.map { try archivedNumbers($0, tenant, groupSeq: groupSeq, at: serverTime) },
+            groupSeq: groupSeq)
         return try archive(draft)
     }
+
+    /// A sender may use the same numbers again within a second, for something else. The time of its alias is then that of
+    /// a later second, so that each alias names one message.
+    private func archivedNumbers(
+        _ sent: SendOptions.Numbers, _ tenant: Tenant, groupSeq: Int64?, at serverTime: Milliseconds
+    ) throws -> MessageNumbers {
+        let sequence =
+            sent.sequence ?? groupSeq.map { UInt32(truncatingIfNeeded: $0) } ?? sent.reserved ?? ids.number()
+        let seconds = sent.seconds ?? serverTime / 1000
+        func numbers(_ seconds: Int64) -> MessageNumbers {
+            MessageNumbers(sequence: sequence, random: sent.random, seconds: seconds)
+        }
+        guard sent.seconds == nil, sent.sequence != nil else { return numbers(seconds) }
+        let isTaken = try writer.statement(
+            """
+            SELECT EXISTS (SELECT 1 FROM message INDEXED BY message_alias
+                WHERE tenant = ? AND msg_random = ? AND msg_random IS NOT NULL AND msg_seq = ? AND msg_time = ?)
+            """)
+        for later in seconds..<(seconds + Self.aliasSecondsMax) {
+            isTaken.bind(1, tenant.key.rawValue)
+            isTaken.bind(2, Int64(sent.random))
+            isTaken.bind(3, Int64(sequence))
+            isTaken.bind(4, later)
+            if try isTaken.first({ $0.integer(0) }) == 0 { return numbers(later) }
+        }
+        return numbers(seconds)
+    }
+
+    /// Seconds that are tried for an alias; beyond them it is that of several.
+    private static let aliasSecondsMax: Int64 = 10
 
     /// The place of the next message in a group.
     private func nextGroupSeq(_ group: GroupRow) throws -> Int64 {

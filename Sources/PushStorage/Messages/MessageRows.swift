@@ -70,8 +70,10 @@ enum MessageRows {
     /// The messages with this name, oldest first. The one place where ids and aliases are told apart: an id comes first
     /// and is the only one. Numbers that senders chose may be those of several messages, of one that went to many people
     /// as one call for instance.
+    ///
+    /// - Parameter names: of those, only messages to one of these two accounts; empty = whoever they are for.
     static func messages(
-        _ db: Database, tenant: TenantKey, naming name: String, tenantNo: String
+        _ db: Database, tenant: TenantKey, naming name: String, tenantNo: String, to names: [String] = []
     ) throws -> [ArchivedMessage] {
         if let found = try message(db, tenant: tenant, id: name, tenantNo: tenantNo) { return [found] }
         guard let numbers = MessageAliases.numbers(in: name) else { return [] }
@@ -80,12 +82,12 @@ enum MessageRows {
                 sql: """
                     SELECT \(columns) FROM message INDEXED BY message_alias
                     WHERE tenant = ?1 AND msg_random = ?2 AND msg_random IS NOT NULL AND (?3 IS NULL OR msg_seq = ?3)
-                        AND msg_time = ?4
+                        AND msg_time = ?4 AND (?6 IS NULL OR to_id IN (?6, ?7))
                     ORDER BY key LIMIT ?5
                     """),
             arguments: [
                 tenant.rawValue, Int64(numbers.random), numbers.sequence.map { Int64($0) }, numbers.seconds,
-                namesakesMax,
+                namesakesMax, names.first, names.last,
             ]
         ).map { message($0, tenantNo: tenantNo) }.filter { MessageAliases(of: $0).contains(name) }
         if !found.isEmpty { return found }

@@ -37,6 +37,31 @@ public final class MemoryConversationStore: ConversationStore {
         return HistoryPage(items: items, next: all.count > items.count ? items.last?.position : nil)
     }
 
+    public func position(
+        of message: ArchivedMessage, in account: AccountKey, with peer: Peer
+    ) async throws -> HistoryPosition? {
+        HistoryPosition(seq: message.key.rawValue)
+    }
+
+    public func messages(
+        naming name: String, between one: NamedPeer, and other: NamedPeer, tenant: Tenant
+    ) async throws -> [ArchivedMessage] {
+        [1, 2].map { message($0).message }.filter { MessageAliases(of: $0).contains(name) || $0.id == name }
+    }
+
+    public func readMessages(
+        among messages: [MessageKey], by account: AccountKey, with peer: Peer
+    ) async throws -> Set<MessageKey> {
+        let cursor = cursors.withLock { $0[account] ?? 0 }
+        return Set(messages.filter { $0.rawValue <= cursor })
+    }
+
+    public func lastSeq(
+        of account: AccountKey, with peer: Peer, before time: Milliseconds
+    ) async throws -> Int64 {
+        min(2, max(0, time - 1))
+    }
+
     public func conversations(
         of account: AccountKey, tenant: TenantKey, after position: ConversationPosition?, limit: Int
     ) async throws -> [Conversation] {
