@@ -87,7 +87,7 @@ struct Fixture {
                     store: devices, devices: devices, presence: PresenceBook(), changes: changes, limits: limits,
                     clock: clock),
                 groups: Groups(store: MemoryGroupStore(), ids: IDGenerator(), limits: limits, clock: clock),
-                tags: Tags(store: MemoryTagStore(), limits: limits, clock: clock),
+                tags: Tags(store: MemoryTagStore(), users: NoUserTags(), limits: limits, clock: clock),
                 messaging: Messaging(
                     archive: archive, devices: devices, delivery: delivery, publisher: QuietPublisher(),
                     receipts: receipts, expansionWaiting: {}, ids: IDGenerator(), limits: limits, clock: clock),

@@ -23,6 +23,7 @@ public struct UserSigRefusal: Error, Sendable, Equatable {
         self.info = info
     }
 
+    static let voided = UserSigRefusal(code: 70001, "The UserSig was issued before its user was kicked.")
     static let unknownApp = UserSigRefusal(code: 70020, "This SDKAppID is not known.")
     static let disabledApp = UserSigRefusal(code: 60016, "This SDKAppID is disabled.")
 }
@@ -39,11 +40,18 @@ extension Authenticator {
             throw UserSigRefusal.unknownApp
         }
         guard app.isEnabled, tenant.isEnabled else { throw UserSigRefusal.disabledApp }
+        let document: UserSig.Document
         do throws(UserSig.Fault) {
-            try UserSig.verify(
+            document = try UserSig.verify(
                 userSig, sdkAppID: sdkAppID, identifier: identifier, key: app.signingKey, now: clock.now / 1000)
         } catch {
             throw UserSigRefusal(error)
+        }
+        // As at registration: whole seconds, and one of the second of the kick may be older than it.
+        if let notBefore = try await devices.signaturesNotBefore(tenant: tenant.key, userID: identifier),
+            Self.milliseconds(seconds: document.issuedAt) < notBefore
+        {
+            throw UserSigRefusal.voided
         }
         return AppIdentity(app: app, tenant: tenant, scopes: app.scopes)
     }

@@ -193,7 +193,7 @@ public final class Authenticator: Sendable {
     }
 
     /// The signer chose the number: it may be any.
-    private static func milliseconds(seconds: Int64) -> Milliseconds {
+    static func milliseconds(seconds: Int64) -> Milliseconds {
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1000)
         return overflow ? (seconds < 0 ? .min : .max) : product
     }

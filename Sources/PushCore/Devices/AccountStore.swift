@@ -26,6 +26,27 @@ public struct UserDevices: Sendable {
     }
 }
 
+/// A user as an app imports one: what others see of them. nil leaves what was there.
+public struct AccountProfile: Sendable, Equatable {
+    public let userID: String
+    public let nick: String?
+    /// Address of a picture.
+    public let faceURL: String?
+
+    /// Longest `nick` and `faceURL`, in bytes.
+    public static let textBytesMax = 500
+
+    public init(userID: String, nick: String? = nil, faceURL: String? = nil) {
+        self.userID = userID
+        self.nick = nick
+        self.faceURL = faceURL
+    }
+
+    var isValid: Bool {
+        IDRules.isUserID(userID) && [nick, faceURL].allSatisfy { ($0?.utf8.count ?? 0) <= Self.textBytesMax }
+    }
+}
+
 /// How far the erasing of a deleted account has come.
 public enum ErasureProgress: Sendable, Equatable {
     /// There is a next page.
@@ -41,6 +62,11 @@ public protocol AccountStore: Sendable {
     /// The accounts of users, in their order, made where there are none. An app's use closes them to open registration.
     func ensureAccounts(
         tenant: TenantKey, userIDs: [String], at now: Milliseconds
+    ) async throws -> [(userID: String, account: AccountRef, isNew: Bool)]
+
+    /// The same for users with profiles; what a profile says takes the place of what was there.
+    func importProfiles(
+        tenant: TenantKey, _ profiles: [AccountProfile], at now: Milliseconds
     ) async throws -> [(userID: String, account: AccountRef, isNew: Bool)]
 
     /// Known users among those named, in their order.

@@ -52,7 +52,25 @@ public struct Accounts: Sendable {
         }
     }
 
+    /// Accounts with what others see of them: `nick` is a user's name in notifications.
+    public func importProfiles(_ profiles: [AccountProfile], as principal: Principal) async throws {
+        let identity = try principal.app(with: .accounts)
+        guard profiles.count <= limits.usersPerCallMax else {
+            throw GatewayError(.tooLarge, "At most \(limits.usersPerCallMax) users a call.")
+        }
+        guard profiles.allSatisfy(\.isValid) else {
+            throw GatewayError(.invalidRequest, "A userId is not valid, or a profile is too long.")
+        }
+        _ = try await store.importProfiles(tenant: identity.tenant.key, profiles, at: clock.now)
+    }
+
     // MARK: Reading
+
+    /// Which of the users have an account.
+    public func known(among userIDs: [String], as principal: Principal) async throws -> Set<String> {
+        let identity = try principal.app(with: .accounts)
+        return Set(try await store.activeDevices(tenant: identity.tenant.key, userIDs: userIDs).map(\.userID))
+    }
 
     public func read(userID: String, as principal: Principal) async throws -> RawJSON {
         let (_, account) = try await known(userID, as: principal)

@@ -68,6 +68,8 @@ public protocol DeviceStore: Sendable {
     func ensureAccount(
         tenant: TenantKey, userID: String, at now: Milliseconds
     ) async throws -> (account: AccountRef, isNew: Bool)
+    /// When a user was kicked last: signatures that were issued before are refused. nil = never, or no such user.
+    func signaturesNotBefore(tenant: TenantKey, userID: String) async throws -> Milliseconds?
     /// All devices of an account, ended ones included, oldest first.
     func devices(of account: AccountKey) async throws -> [Device]
     func cursor(of device: DeviceKey) async throws -> Cursor

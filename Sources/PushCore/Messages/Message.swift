@@ -1,7 +1,7 @@
 import Crypto
 
 /// Whom an app addresses instead of one `to`.
-public struct Audience: Sendable, Equatable {
+public struct Audience: Sendable, Hashable {
     public var users: [String] = []
     public var accounts: [String] = []
     public var groups: [String] = []
@@ -9,15 +9,24 @@ public struct Audience: Sendable, Equatable {
     public var tags: TagRule?
     /// Everyone of the tenant: true only where nothing else is named, for beside another kind it adds nothing.
     public var isEveryone = false
+    /// A rule whose tags nobody ever got is no error: the send is for nobody.
+    public var mayBeNobody = false
 
     public init() {}
+
+    /// Everyone of the tenant.
+    public static let everyone: Audience = {
+        var audience = Audience()
+        audience.isEveryone = true
+        return audience
+    }()
 
     /// Whether it is for anybody who fits rather than for whom the app has listed.
     public var needsBroadcastScope: Bool { isEveryone || tags != nil }
 }
 
 /// Which tags an account has to have: one of `any`, each of `all`, none of `not`. A list without names says nothing.
-public struct TagRule: Sendable, Equatable {
+public struct TagRule: Sendable, Hashable {
     public var any: [String] = []
     public var all: [String] = []
     public var not: [String] = []
@@ -26,8 +35,20 @@ public struct TagRule: Sendable, Equatable {
 
     /// In one fixed order, so that two ways to write a rule are the same.
     public func write(into writer: inout JSONWriter) {
-        for (name, tags) in [("any", any), ("all", all), ("not", not)] where !tags.isEmpty {
-            writer.array(name) { writer in for tag in Set(tags).sorted() { writer.string(tag) } }
+        for (name, tags) in [("any", any), ("all", all), ("not", not)] {
+            let names = tags.filter { AttributeTag.parts(of: $0) == nil }
+            if !names.isEmpty { writer.array(name) { writer in for tag in Set(names).sorted() { writer.string(tag) } } }
+            // An attribute is shown by its name and its value, not by the tag that keeps it.
+            let attributes = Set(tags.filter { AttributeTag.parts(of: $0) != nil }).sorted()
+            guard !attributes.isEmpty else { continue }
+            writer.array("\(name)Attributes") { writer in
+                for case (let attribute, let value)? in attributes.map(AttributeTag.parts(of:)) {
+                    writer.array { writer in
+                        writer.string(attribute)
+                        writer.string(value)
+                    }
+                }
+            }
         }
     }
 }
@@ -130,7 +151,9 @@ public struct Message: Sendable {
             push = .standard
         }
         from = reader.string("from") { Self.isName($0) }
-        destination = Self.readDestination(object, byDevice: byDevice, limits: limits, into: &reader)
+        destination =
+            options.audience.map(Destination.audience)
+            ?? Self.readDestination(object, byDevice: byDevice, limits: limits, into: &reader)
         if let tenantNo = reader.string("tenantNo"), tenantNo != principal.tenant.tenantNo {
             throw GatewayError(.tenantMismatch, "tenantNo is not the credential's.")
         }

@@ -6,6 +6,8 @@ public struct SendOptions: Sendable, Hashable {
     public var asksBeforeSend = true
     /// Whether the tenant's service is told of it in Tencent's form (`ForbidCallbackControl`). Native webhooks always are.
     public var isReported = true
+    /// Whom it is for where the door knows that otherwise than by the body: by tags and attributes that were checked.
+    public var audience: Audience?
 
     public static let standard = SendOptions()
 
@@ -22,6 +24,8 @@ public struct SendOptions: Sendable, Hashable {
         public var seconds: Int64?
         /// The sequence it gets where none was sent: chosen before it is archived, for whoever is told of it before.
         public var reserved: UInt32?
+        /// How long a repeat without an id is recognized.
+        public var repeatWindow: Milliseconds = Self.repeatWindow
 
         public init(sequence: UInt32?, random: UInt32, seconds: Int64? = nil) {
             self.sequence = sequence
@@ -29,7 +33,7 @@ public struct SendOptions: Sendable, Hashable {
             self.seconds = seconds
         }
 
-        /// How long a repeat without an id is recognized, in milliseconds.
+        /// Two minutes: of messages from one to another.
         public static let repeatWindow: Milliseconds = 120_000
     }
 }

@@ -3,11 +3,13 @@
 /// A tag comes to be with its first `PUT`, and stays when nobody has it any more.
 public struct Tags: Sendable {
     private let store: any TagStore
+    let users: any UserTagStore
     private let limits: Limits
-    private let clock: WallClock
+    let clock: WallClock
 
-    public init(store: any TagStore, limits: Limits, clock: WallClock) {
+    public init(store: any TagStore, users: any UserTagStore, limits: Limits, clock: WallClock) {
         self.store = store
+        self.users = users
         self.limits = limits
         self.clock = clock
     }
@@ -20,8 +22,8 @@ public struct Tags: Sendable {
 
     public func read(_ name: String, as principal: Principal) async throws -> RawJSON {
         let identity = try principal.app(with: .tags)
-        guard let tag = try await store.tag(name: name, tenant: identity.tenant.key) else {
-            throw GatewayError(.notFound, "There is no such tag.")
+        guard IDRules.isTag(name), let tag = try await store.tag(name: name, tenant: identity.tenant.key) else {
+            throw Self.unknown
         }
         return tag.json
     }
@@ -37,9 +39,12 @@ public struct Tags: Sendable {
     public func removeMembers(_ body: RawJSON, from name: String, as principal: Principal) async throws -> RawJSON {
         let identity = try principal.app(with: .tags)
         let users = try UserList.users(of: body, max: limits.membersPerCallMax)
+        guard IDRules.isTag(name) else { throw Self.unknown }
         return Self.answer(
             try await store.removeMembers(users, fromTag: name, tenant: identity.tenant.key, at: clock.now))
     }
+
+    private static let unknown = GatewayError(.notFound, "There is no such tag.")
 
     private static func answer(_ result: (changed: Int, memberCount: Int)) -> RawJSON {
         .object { writer in

@@ -64,10 +64,12 @@ struct TencentDoor: Sendable {
     }
 
     private func caller(of call: Call, _ service: TencentService) async throws -> (AppIdentity, identifier: String) {
-        guard let appText = call.query["sdkappid"], !appText.isEmpty else { throw TencentError.appMissing }
+        guard let appText = call.query["sdkappid"], !appText.isEmpty else {
+            throw try refusal(.appMissing, afterAnonymous: call)
+        }
         guard let sdkAppID = Int64(appText), let identifier = call.query["identifier"], !identifier.isEmpty,
             let userSig = call.query["usersig"]
-        else { throw TencentError.callerInvalid }
+        else { throw try refusal(.callerInvalid, afterAnonymous: call) }
         let app: AppIdentity
         do {
             app = try await authenticator.app(sdkAppID: sdkAppID, identifier: identifier, userSig: userSig)
@@ -83,6 +85,16 @@ struct TencentDoor: Sendable {
             throw service.notAdministrator
         }
         return (app, identifier)
+    }
+
+    /// A call that shows no credential is counted as one at the other doors is.
+    private func refusal(_ error: TencentError, afterAnonymous call: Call) throws(TencentError) -> TencentError {
+        do {
+            try callers.admitAnonymous(call)
+        } catch {
+            throw TencentError.tooManyCalls
+        }
+        return error
     }
 
     // MARK: Answers

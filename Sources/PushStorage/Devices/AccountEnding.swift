@@ -31,7 +31,10 @@ struct AccountEnding {
         try TagMembership(writer: writer, ids: ids, tenant: row.tenant, now: now).removeAll(of: account)
         // No user can have a name with a slash: the old one is free.
         try db.execute(
-            sql: "UPDATE account SET user_id = '/' || key, deleted_at = ?, opened_by = NULL WHERE key = ?",
+            sql: """
+                UPDATE account SET user_id = '/' || key, deleted_at = ?, opened_by = NULL, nick = NULL, face_url = NULL
+                WHERE key = ?
+                """,
             arguments: [now, account.rawValue])
         try db.execute(
             sql: "INSERT INTO erasure (account, last_message) SELECT ?, ifnull(max(key), 0) FROM message",

@@ -14,6 +14,25 @@ extension Storage: AccountStore {
         }
     }
 
+    public func importProfiles(
+        tenant: TenantKey, _ profiles: [AccountProfile], at now: Milliseconds
+    ) async throws -> [(userID: String, account: AccountRef, isNew: Bool)] {
+        try await commits.run { [ids] writer in
+            try profiles.map { profile in
+                let (account, isNew) = try AccountRows.ensure(
+                    writer.db, tenant: tenant, userID: profile.userID, ids: ids, at: now)
+                if profile.nick != nil || profile.faceURL != nil {
+                    try writer.db.execute(
+                        sql: """
+                            UPDATE account SET nick = ifnull(?, nick), face_url = ifnull(?, face_url) WHERE key = ?
+                            """,
+                        arguments: [profile.nick, profile.faceURL, account.key.rawValue])
+                }
+                return (profile.userID, account, isNew)
+            }
+        }
+    }
+
     public func activeDevices(tenant: TenantKey, userIDs: [String]) async throws -> [UserDevices] {
         try await file.read { db in
             let devices = try db.cachedStatement(

@@ -88,6 +88,10 @@ extension Storage: DeviceStore {
         try await file.read { try AccountRows.find($0, tenant: tenant, userID: userID)?.ref }
     }
 
+    public func signaturesNotBefore(tenant: TenantKey, userID: String) async throws -> Milliseconds? {
+        try await file.read { try AccountRows.find($0, tenant: tenant, userID: userID)?.notBefore }
+    }
+
     public func ensureAccount(
         tenant: TenantKey, userID: String, at now: Milliseconds
     ) async throws -> (account: AccountRef, isNew: Bool) {

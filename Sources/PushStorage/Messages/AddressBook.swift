@@ -83,7 +83,9 @@ struct AddressBook {
                 rule, accounts: accounts, groups: groups,
                 listsPeople: !(audience.users.isEmpty && audience.accounts.isEmpty && audience.groups.isEmpty),
                 unknown: unknown, tag: tag)
-            guard tagged.isAnyNameKnown else { throw Self.unknown("/audience", tagged.unknown.joined(separator: ", ")) }
+            guard tagged.isAnyNameKnown || audience.mayBeNobody else {
+                throw Self.unknown("/audience", tagged.unknown.joined(separator: ", "))
+            }
             return .tagged(tagged)
         }
         if accounts.isEmpty, groups.isEmpty { throw Self.unknown("/audience", unknown.joined(separator: ", ")) }

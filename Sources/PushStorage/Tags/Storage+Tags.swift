@@ -9,7 +9,12 @@ extension Storage: TagStore {
     public func tags(of tenant: TenantKey, after name: String?, limit: Int) async throws -> [Tag] {
         try await file.read { db in
             try Row.fetchAll(
-                db, sql: "SELECT \(TagRow.columns) FROM tag WHERE tenant = ? AND name > ? ORDER BY name LIMIT ?",
+                db,
+                // Below a space are the values of attributes.
+                sql: """
+                    SELECT \(TagRow.columns) FROM tag WHERE tenant = ? AND name > ? AND name >= ' '
+                    ORDER BY name LIMIT ?
+                    """,
                 arguments: [tenant.rawValue, name ?? "", limit]
             ).map { TagRow($0).tag }
         }

@@ -65,8 +65,8 @@ struct TagMembership {
         return try finish(tag, changed: changed, by: -changed)
     }
 
-    /// Takes every tag from an account.
-    func removeAll(of account: AccountKey) throws {
+    /// Takes every tag from an account, its attributes too unless they are to stay.
+    func removeAll(of account: AccountKey, withAttributes: Bool = true) throws {
         let tags = try Row.fetchAll(
             db,
             sql: """
@@ -75,7 +75,7 @@ struct TagMembership {
                 """,
             arguments: [account.rawValue]
         ).map(TagRow.init)
-        for tag in tags {
+        for tag in tags where withAttributes || AttributeTag.parts(of: tag.name) == nil {
             let changed = try leave(tag, account)
             _ = try finish(tag, changed: changed, by: -changed)
         }

@@ -97,7 +97,7 @@ struct PushSubjects {
         let row = try Row.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT g.name, a.user_id, p.name FROM message m
+                    SELECT g.name, ifnull(a.nick, a.user_id), p.name FROM message m
                     LEFT JOIN user_group g ON g.key = m.group_key
                     LEFT JOIN account a ON a.key = m.sender_account AND a.deleted_at IS NULL
                     LEFT JOIN app p ON p.key = m.sender_app

@@ -127,7 +127,7 @@ struct Gateway: Sendable {
             store: storage, changes: deviceChanges, limits: limits, changed: { expander.wake() })
         let retention = Retention(store: storage, limits: limits, logger: logger)
         let imports = Imports(store: storage, ids: ids, limits: limits, clock: clock)
-        let tags = Tags(store: storage, limits: limits, clock: clock)
+        let tags = Tags(store: storage, users: storage, limits: limits, clock: clock)
         let broadcasts = Broadcasts(store: storage, changed: sendsToMany, clock: clock)
         let rates = RateLimits(limits: limits)
         let eraser = AccountEraser(store: storage, logger: logger)

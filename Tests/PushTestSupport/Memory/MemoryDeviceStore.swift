@@ -87,6 +87,8 @@ public final class MemoryDeviceStore: DeviceStore, AccountStore {
         state.withLock { Self.account(of: userID, in: &$0) }
     }
 
+    public func signaturesNotBefore(tenant: TenantKey, userID: String) async throws -> Milliseconds? { nil }
+
     public func devices(of account: AccountKey) async throws -> [Device] {
         state.withLock { state in state.devices.map(\.device).filter { $0.account.key == account } }
     }
@@ -102,6 +104,12 @@ public final class MemoryDeviceStore: DeviceStore, AccountStore {
                 return (user, account, isNew)
             }
         }
+    }
+
+    public func importProfiles(
+        tenant: TenantKey, _ profiles: [AccountProfile], at now: Milliseconds
+    ) async throws -> [(userID: String, account: AccountRef, isNew: Bool)] {
+        try await ensureAccounts(tenant: tenant, userIDs: profiles.map(\.userID), at: now)
     }
 
     public func activeDevices(tenant: TenantKey, userIDs: [String]) async throws -> [UserDevices] {

@@ -20,3 +20,18 @@ public struct NoDeviceChanges: DeviceChanges {
     public func devicesChanged() async {}
     public func devicesEnded(_ deviceIDs: [String]) async {}
 }
+
+/// Nobody has tags or attributes of their own.
+public struct NoUserTags: UserTagStore {
+    public init() {}
+
+    public func add(_ changes: [UserTags], tagsMax: Int, tenant: TenantKey, at now: Milliseconds) async throws {}
+    public func remove(_ changes: [UserTags], tenant: TenantKey, at now: Milliseconds) async throws {}
+    public func removeAllTags(of users: [String], tenant: TenantKey, at now: Milliseconds) async throws {}
+    public func tags(of users: [String], tenant: TenantKey) async throws -> [UserTags] { [] }
+    public func attributeNames(of tenant: TenantKey) async throws -> [Int: String] { [:] }
+    public func setAttributeNames(_ names: [Int: String], tenant: TenantKey) async throws {}
+    public func setAttributes(_ changes: [UserAttributes], tenant: TenantKey, at now: Milliseconds) async throws {}
+    public func removeAttributes(_ changes: [UserTags], tenant: TenantKey, at now: Milliseconds) async throws {}
+    public func attributes(of users: [String], tenant: TenantKey) async throws -> [UserAttributes] { [] }
+}

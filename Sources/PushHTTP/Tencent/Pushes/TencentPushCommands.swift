@@ -1,6 +1,93 @@
 import PushCore
 
-/// The commands of `all_member_push`: pushes to many, tags and attributes.
+/// The commands of `all_member_push`: pushes to many, tags and attributes. Older SDKs call them in `openim`.
 enum TencentPushCommands {
-    static func all(_ services: HTTPServices) -> [TencentCommand] { [] }
+    static func all(_ services: HTTPServices) -> [TencentCommand] {
+        let push = TencentMassPush(messaging: services.messaging, accounts: services.accounts, tags: services.tags)
+        let tagging = TencentTagging(tags: services.tags)
+        let attributes = TencentAttributes(tags: services.tags)
+        func command(_ name: String, _ run: @escaping @Sendable (TencentCall) async throws -> TencentFields)
+            -> TencentCommand
+        {
+            TencentCommand(.pushes, name, alsoIn: [.messages], run: run)
+        }
+        return [
+            command("im_push", push.push),
+            command("im_set_attr_name", attributes.setNames),
+            command("im_get_attr_name", attributes.names),
+            command("im_set_attr", attributes.set),
+            command("im_get_attr", attributes.get),
+            command("im_remove_attr", attributes.remove),
+            command("im_add_tag", tagging.add),
+            command("im_get_tag", tagging.get),
+            command("im_remove_tag", tagging.remove),
+            command("im_remove_all_tags", tagging.removeAll),
+        ]
+    }
+}
+
+/// Codes of tags and attributes (document 1047-37165), and of lists of users.
+enum TencentPushError {
+    static let tooManyUsers = TencentError(90018, "At most \(TencentUserList.usersMax) accounts a call.")
+    static func badBody(_ what: String) -> TencentError { TencentError(90019, what) }
+    static let repeatedTag = TencentError(90022, "A tag is in TagsOr and in TagsAnd.")
+    static let tooManyTags = TencentError(90032, "At most 10 tags for each account and in each list.")
+    static let badAttribute = TencentError(90033, "An attribute or its value is not valid.")
+    static let badTag = TencentError(90034, "A tag is not valid or has more than 50 bytes.")
+    static let badUser = TencentError(90035, "To_Account is not valid.")
+    static let mixedCondition = TencentError(90039, "A condition has tags or attributes, not both.")
+    static let emptyTag = TencentError(90040, "A tag is empty.")
+
+    /// Runs a use case and says what it refuses in the service's words.
+    static func translating<Value: Sendable>(
+        _ invalid: TencentError, _ body: () async throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await body()
+        } catch let error as GatewayError {
+            switch error.code {
+            case .recipientNotFound: throw TencentError(90035, error.detail)
+            case .invalidRequest: throw TencentError(invalid.code, error.detail)
+            case .conflict: throw TencentError(90033, error.detail)
+            case .tooLarge: throw TencentError(90046, error.detail)
+            default: throw error
+            }
+        }
+    }
+}
+
+/// Lists of users in the calls about tags and attributes.
+enum TencentUserList {
+    /// Most users in one call: documents say 100, older ones 500.
+    static let usersMax = 500
+
+    /// `To_Account`: the users themselves.
+    static func users(of call: TencentCall) throws(TencentError) -> [String] {
+        guard let list = call.value("To_Account")?.array, !list.isEmpty else {
+            throw TencentPushError.badBody("To_Account is no array or empty.")
+        }
+        guard list.count <= usersMax else { throw TencentPushError.tooManyUsers }
+        let users = list.compactMap(\.string)
+        guard users.count == list.count else { throw TencentPushError.badUser }
+        return users
+    }
+
+    /// Users with what is said of each, under the name of today or the older one.
+    static func items(
+        _ name: String, older: String, of call: TencentCall
+    ) throws(TencentError) -> [(userID: String, item: JSONObject)] {
+        guard let list = call.value(name, older)?.array, !list.isEmpty else {
+            throw TencentPushError.badBody("\(name) is no array or empty.")
+        }
+        guard list.count <= usersMax else { throw TencentPushError.tooManyUsers }
+        var items: [(userID: String, item: JSONObject)] = []
+        for value in list {
+            guard let item = value.object else {
+                throw TencentPushError.badBody("\(name) has an entry that is no object.")
+            }
+            guard let userID = item["To_Account"]?.string else { throw TencentPushError.badUser }
+            items.append((userID, item))
+        }
+        return items
+    }
 }
