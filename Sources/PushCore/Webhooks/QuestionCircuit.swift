@@ -16,7 +16,7 @@ struct QuestionCircuit: Sendable {
     /// Nobody is asked now: either the service does not answer, or it has too many questions already.
     var isBroken: Bool { leftAloneUntil != nil }
 
-    enum Admission: Sendable { case ask, tooMany, broken }
+    enum Admission: Sendable, Equatable { case ask, tooMany, broken }
 
     mutating func admit(at now: ContinuousClock.Instant) -> Admission {
         if openCount >= Self.openMax { return .tooMany }
