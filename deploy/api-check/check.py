@@ -4,16 +4,13 @@ import argparse
 import json
 import os
 import secrets
-import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import yaml
 
-from world import Gateway
+from world import make_tenant, start, stop
 
 CHECKS = [
     "not_a_server_error",
@@ -24,36 +21,6 @@ CHECKS = [
     "no_undocumented_members",
     "negative_data_rejection",
 ]
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def start(executable, folder, token):
-    """A gateway on free ports of loopback, once it is ready."""
-    url = f"http://127.0.0.1:{free_port()}"
-    log = open(folder / "gateway.log", "w")
-    process = subprocess.Popen(
-        [executable, "serve", "--data-dir", folder / "data", "--http", url.removeprefix("http://"),
-         "--mqtt", f"127.0.0.1:{free_port()}", "--allow-private-endpoints", "--log-level", "warning"],
-        stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, "PUSHGATE_ADMIN_TOKEN": token})
-    gateway = Gateway(url)
-    deadline = time.monotonic() + 30
-    while gateway.status("GET", "/readyz") != 200:
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            sys.exit("The gateway did not become ready:\n" + (folder / "gateway.log").read_text())
-        time.sleep(0.1)
-    return process, gateway
-
-
-def make_tenant(gateway, token, number):
-    """A tenant with an app."""
-    gateway.call("POST", "/v1/admin/tenants", {"tenantNo": number}, bearer=token)
-    return gateway.call("POST", "/v1/admin/apps", {"tenantNo": number, "name": number}, bearer=token)
 
 
 def operations(document):
@@ -130,11 +97,7 @@ def main():
         if process.poll() is not None:
             findings.append(f"the gateway ended with {process.returncode}")
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        if not stop(process):
             findings.append("the gateway did not stop within 20 s")
     for finding in findings:
         print("FINDING:", finding)

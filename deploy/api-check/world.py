@@ -1,9 +1,14 @@
-"""A small client of the gateway, and signatures as a tenant's server makes them."""
+"""A gateway of one's own, a small client of it, and signatures as a tenant's server makes them."""
 
 import base64
 import hashlib
 import hmac
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -55,3 +60,44 @@ def signature(app, user):
     claims = {"iss": app["appId"], "sub": user, "iat": int(time.time()), "exp": int(time.time()) + 3600}
     text = ".".join(_base64url(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
     return text + "." + _base64url(hmac.digest(app["signingKey"].encode(), text.encode(), hashlib.sha256))
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def start(executable, folder, token):
+    """A gateway on free ports of loopback, once it is ready."""
+    url = f"http://127.0.0.1:{free_port()}"
+    log = open(folder / "gateway.log", "a")
+    process = subprocess.Popen(
+        [executable, "serve", "--data-dir", folder / "data", "--http", url.removeprefix("http://"),
+         "--mqtt", f"127.0.0.1:{free_port()}", "--allow-private-endpoints", "--log-level", "warning"],
+        stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, "PUSHGATE_ADMIN_TOKEN": token})
+    gateway = Gateway(url)
+    deadline = time.monotonic() + 30
+    while gateway.status("GET", "/readyz") != 200:
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            sys.exit("The gateway did not become ready:\n" + (folder / "gateway.log").read_text())
+        time.sleep(0.1)
+    return process, gateway
+
+
+def stop(process):
+    """Whether it stopped in time when it was asked to."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(20)
+        return True
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return False
+
+
+def make_tenant(gateway, token, number):
+    """A tenant with an app."""
+    gateway.call("POST", "/v1/admin/tenants", {"tenantNo": number}, bearer=token)
+    return gateway.call("POST", "/v1/admin/apps", {"tenantNo": number, "name": number}, bearer=token)
