@@ -87,3 +87,6 @@ CREATE INDEX webhook_request_by_time ON webhook_request (at);
 -- A push that is under way with a vendor where a repeat would be a second notification: if the gateway dies now, whether
 -- it arrived is not known.
 ALTER TABLE push ADD COLUMN is_begun INTEGER NOT NULL DEFAULT 0 CHECK (is_begun IN (0, 1));
+
+-- What a member is called in the group.
+ALTER TABLE group_member ADD COLUMN name_card TEXT;

@@ -55,4 +55,59 @@ public protocol GroupStore: Sendable {
     ) async throws -> (changed: Int, memberCount: Int)
     /// What its members have of it stays. Does nothing where it was deleted before.
     func deleteGroup(_ group: GroupKey, at now: Milliseconds, announcedBy app: AppIdentity?) async throws
+
+    // MARK: Groups of users who have accounts
+
+    /// Throws `conflict` when the id is taken, `recipient_not_found` for a user without an account.
+    func createGroup(
+        id: String, _ draft: GroupDraft, tenant: TenantKey, membersMax: Int, at now: Milliseconds,
+        announcedBy app: AppIdentity?
+    ) async throws -> Group
+    /// Each group by its id; nil where there is none.
+    func details(ofGroups ids: [String], tenant: TenantKey) async throws -> [GroupDetails?]
+    /// A tenant's groups in the order of their making. A group keeps its place when others go.
+    ///
+    /// - Parameters:
+    ///   - type: only groups of this kind; nil = all.
+    ///   - place: of the group that the page before ended with; 0 = from the first.
+    func groups(
+        of tenant: TenantKey, type: String?, afterPlace place: Int, limit: Int
+    ) async throws -> CountedPage<(place: Int, groupID: String)>
+    /// The groups that a user is in, in the order of their making; nil for an unknown user.
+    func groups(
+        ofMember userID: String, tenant: TenantKey, type: String?, offset: Int, limit: Int
+    ) async throws -> CountedPage<(group: GroupDetails, membership: GroupMembership)>?
+    /// Members by account.
+    ///
+    /// - Parameter roles: only those who are one of these.
+    func memberships(
+        of group: GroupKey, roles: Set<GroupRole>, offset: Int, limit: Int
+    ) async throws -> CountedPage<GroupMembership>
+    /// Those of the users who are in the group, in no order.
+    func memberships(of users: [String], in group: GroupKey, tenant: TenantKey) async throws -> [GroupMembership]
+    /// Makes no accounts. One outcome for each, in their order. Throws `too_large` beyond `membersMax`.
+    func join(
+        _ members: [NewGroupMember], to group: GroupKey, tenant: TenantKey, membersMax: Int, at now: Milliseconds,
+        announcedBy app: AppIdentity?
+    ) async throws -> [GroupJoining]
+    /// Throws `not_found` where the group was deleted. Its members are told of a new name.
+    func edit(
+        _ group: GroupKey, _ edit: GroupEdit, tenant: TenantKey, at now: Milliseconds, announcedBy app: AppIdentity?
+    ) async throws
+    /// Throws `not_found` where the group was deleted, `not_a_member` for a user who is not in it.
+    func edit(member userID: String, of group: GroupKey, _ edit: GroupMembershipEdit, tenant: TenantKey) async throws
+    /// Throws `not_found` where the group was deleted, `not_a_member` for a user who is not in it.
+    func setOwner(_ userID: String, of group: GroupKey, tenant: TenantKey) async throws
+
+    // MARK: Messages by their place in the group
+
+    /// From a place downwards, newest first. Every place has a message, also what was erased since.
+    func messages(of group: GroupKey, fromPlace place: Int64, limit: Int) async throws -> [GroupMessage]
+    /// The id of the message in a place, and those of the messages that one call sent together with it to single
+    /// members.
+    func messageIDs(inPlace place: Int64, of group: GroupKey) async throws -> [String]
+    /// The newest messages of a sender that still have their content, newest first.
+    func messageIDs(ofSender userID: String, in group: GroupKey, tenant: TenantKey, limit: Int) async throws -> [String]
+    /// The place of a message in its group; nil where there is no such message.
+    func place(ofMessage id: String, tenant: TenantKey) async throws -> Int64?
 }

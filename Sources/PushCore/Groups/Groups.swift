@@ -1,9 +1,9 @@
 /// What an app does with groups (contract, section 4, Apps). Scope `groups`.
 public struct Groups: Sendable {
-    private let store: any GroupStore
-    private let ids: IDGenerator
-    private let limits: Limits
-    private let clock: WallClock
+    let store: any GroupStore
+    let ids: IDGenerator
+    let limits: Limits
+    let clock: WallClock
 
     public init(store: any GroupStore, ids: IDGenerator, limits: Limits, clock: WallClock) {
         self.store = store

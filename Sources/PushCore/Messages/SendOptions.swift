@@ -14,7 +14,7 @@ public struct SendOptions: Sendable, Hashable {
     public init() {}
 
     /// `MsgSeq` and `MsgRandom` as sent. A message of the same sender with the same numbers, receiver and content within
-    /// ``repeatWindow`` is a repeat of the first one.
+    /// ``recognizedFor`` is a repeat of the first one.
     public struct Numbers: Sendable, Hashable {
         /// nil: the gateway chooses, and a repeat is told without it.
         public var sequence: UInt32?
@@ -24,16 +24,19 @@ public struct SendOptions: Sendable, Hashable {
         public var seconds: Int64?
         /// The sequence it gets where none was sent: chosen before it is archived, for whoever is told of it before.
         public var reserved: UInt32?
-        /// How long a repeat without an id is recognized.
-        public var repeatWindow: Milliseconds = Self.repeatWindow
+        /// How long a repeat without an id is recognized, in milliseconds.
+        public var recognizedFor: Milliseconds
 
-        public init(sequence: UInt32?, random: UInt32, seconds: Int64? = nil) {
+        public init(
+            sequence: UInt32?, random: UInt32, seconds: Int64? = nil, recognizedFor: Milliseconds = repeatWindow
+        ) {
             self.sequence = sequence
             self.random = random
             self.seconds = seconds
+            self.recognizedFor = recognizedFor
         }
 
-        /// Two minutes: of messages from one to another.
+        /// ``recognizedFor`` of one-to-one messages.
         public static let repeatWindow: Milliseconds = 120_000
     }
 }

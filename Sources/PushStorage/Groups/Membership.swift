@@ -29,6 +29,18 @@ struct GroupRow {
         ).map(GroupRow.init)
     }
 
+    /// Throws `conflict` when the id is taken.
+    static func insert(
+        _ db: Database, id: String, name: String, tenant: TenantKey, at now: Milliseconds
+    ) throws -> GroupKey {
+        try db.execute(
+            sql:
+                "INSERT INTO user_group (tenant, group_id, name, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            arguments: [tenant.rawValue, id, name, now])
+        guard db.changesCount == 1 else { throw GatewayError(.conflict, "This groupId is taken.") }
+        return GroupKey(rawValue: db.lastInsertedRowID)
+    }
+
     static func isMember(_ db: Database, _ account: AccountKey, of group: GroupKey) throws -> Bool {
         try Bool.fetchOne(
             db.cachedStatement(
@@ -66,32 +78,64 @@ struct Membership {
 
     private var db: Database { writer.db }
 
+    /// One who is to be in the group; who is in it already stays as they are.
+    struct Joining {
+        let account: AccountRef
+        var isAdmin = false
+        let joinedAt: Milliseconds
+    }
+
+    /// Users without an account get one.
+    ///
     /// - Parameter change: `created` for the first members of a new group.
     func add(
         _ users: [String], to group: GroupKey, membersMax: Int, as change: GatewayEvent.GroupChange = .joined
     ) throws -> (changed: Int, memberCount: Int) {
+        let members = try users.map { user in
+            Joining(
+                account: try AccountRows.ensure(db, tenant: tenant, userID: user, ids: ids, at: now).account,
+                joinedAt: now)
+        }
+        let result = try join(members, to: group, membersMax: membersMax, as: change)
+        return (result.joined.count, result.memberCount)
+    }
+
+    /// - Returns: who was not in the group before, and its size now. Throws `too_large` beyond `membersMax`.
+    func join(
+        _ members: [Joining], to group: GroupKey, membersMax: Int, as change: GatewayEvent.GroupChange = .joined
+    ) throws -> (joined: Set<AccountKey>, memberCount: Int) {
         let before = try current(group)
         let version = before.version + 1
         let insert = try writer.statement(
-            "INSERT INTO group_member (group_key, account, joined_version) VALUES (?, ?, ?)")
+            """
+            INSERT INTO group_member (group_key, account, joined_version, is_admin, joined_at) VALUES (?, ?, ?, ?, ?)
+            """)
         var joined: [AccountRef] = []
-        for user in users {
-            let (account, isNew) = try AccountRows.ensure(db, tenant: tenant, userID: user, ids: ids, at: now)
-            if try !isNew && GroupRow.isMember(db, account.key, of: group) { continue }
+        for member in members where try !GroupRow.isMember(db, member.account.key, of: group) {
             insert.bind(1, group.rawValue)
-            insert.bind(2, account.key.rawValue)
+            insert.bind(2, member.account.key.rawValue)
             insert.bind(3, version)
+            insert.bind(4, Int64(member.isAdmin ? 1 : 0))
+            insert.bind(5, member.joinedAt)
             try insert.run()
-            joined.append(account)
+            joined.append(member.account)
         }
         let count = before.memberCount + joined.count
-        guard count <= membersMax else {
-            throw GatewayError(.tooLarge, "A group has at most \(membersMax) members.")
+        let max = min(membersMax, try ownLimit(of: group) ?? membersMax)
+        guard joined.isEmpty || count <= max else {
+            throw GatewayError(.tooLarge, "This group has at most \(max) members.")
         }
-        guard !joined.isEmpty else { return (0, count) }
+        guard !joined.isEmpty else { return ([], count) }
         try store(group, version: version, memberCount: count)
         try announce(change, of: joined, in: before, version: version, count: count)
-        return (joined.count, count)
+        return (Set(joined.map(\.key)), count)
+    }
+
+    /// As many as its profile allows, whichever door they come through.
+    private func ownLimit(of group: GroupKey) throws -> Int? {
+        try Int.fetchOne(
+            db.cachedStatement(sql: "SELECT json_extract(profile, '$.MaxMemberNum') FROM user_group WHERE key = ?"),
+            arguments: [group.rawValue])
     }
 
     func remove(_ users: [String], from group: GroupKey) throws -> (changed: Int, memberCount: Int) {
@@ -113,6 +157,13 @@ struct Membership {
         let count = before.memberCount - left.count
         guard !left.isEmpty else { return (0, count) }
         try store(group, version: version, memberCount: count)
+        // Whoever comes back is a member like others.
+        try db.execute(
+            sql: """
+                UPDATE user_group SET owner = NULL WHERE key = ?1 AND owner IS NOT NULL AND NOT EXISTS
+                    (SELECT 1 FROM group_member m
+                     WHERE m.group_key = ?1 AND m.account = user_group.owner AND m.left_version IS NULL)
+                """, arguments: [group.rawValue])
         // Members of the version before: those who stay and those who left.
         try announce(.left, of: left, in: before, version: before.version, count: before.memberCount)
         return (left.count, count)
@@ -135,7 +186,15 @@ struct Membership {
         try announce(.deleted, of: members, in: before, version: before.version, count: before.memberCount)
     }
 
-    private func current(_ group: GroupKey) throws -> GroupRow {
+    /// The group under another name, which its members are told of.
+    func rename(_ group: GroupKey, to name: String) throws {
+        let before = try current(group)
+        guard before.name != name else { return }
+        try db.execute(sql: "UPDATE user_group SET name = ? WHERE key = ?", arguments: [name, group.rawValue])
+        try announce(.renamed, of: [], in: before, version: before.version, count: before.memberCount)
+    }
+
+    func current(_ group: GroupKey) throws -> GroupRow {
         let row = try Row.fetchOne(
             db.cachedStatement(sql: "SELECT \(GroupRow.columns) FROM user_group WHERE key = ? AND deleted_at IS NULL"),
             arguments: [group.rawValue])

@@ -7,13 +7,7 @@ extension Storage: GroupStore {
         announcedBy app: AppIdentity? = nil
     ) async throws -> Group {
         try await commits.run { [ids, limits] writer in
-            let db = writer.db
-            try db.execute(
-                sql:
-                    "INSERT INTO user_group (tenant, group_id, name, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                arguments: [tenant.rawValue, id, name, now])
-            guard db.changesCount == 1 else { throw GatewayError(.conflict, "This groupId is taken.") }
-            let key = GroupKey(rawValue: db.lastInsertedRowID)
+            let key = try GroupRow.insert(writer.db, id: id, name: name, tenant: tenant, at: now)
             let membership = Membership(
                 writer: writer, ids: ids, limits: limits, tenant: tenant, now: now, announcedBy: app)
             let added = try membership.add(users, to: key, membersMax: limits.groupMembersMax, as: .created)

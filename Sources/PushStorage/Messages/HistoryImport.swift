@@ -128,6 +128,7 @@ struct HistoryImport {
         case .audience, .tagged, .everyone:
             throw GatewayError.invalid("/audience", "An imported message has one receiver or a group.")
         }
+        let groupSeq = try group.map { try GroupMessages(db: db).newestPlace(of: $0.key) + 1 }
         try db.cachedStatement(
             sql: """
                 INSERT INTO message (key, tenant, id, form, from_id, to_id, target_id, sender_account, sender_app,
@@ -135,17 +136,15 @@ struct HistoryImport {
                     counts_unread, syncs_to_sender, digest, recipients, is_imported, msg_seq, msg_random, msg_time,
                     group_seq)
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15, ?16, ?17, 0, ?18, ?19,
-                    ?20, 1, ?21, ?22, ?23,
-                    CASE WHEN ?10 IS NOT NULL THEN ifnull(
-                        (SELECT max(group_seq) FROM message WHERE group_key = ?10 AND group_seq IS NOT NULL), 0) + 1 END)
+                    ?20, 1, ?21, ?22, ?23, ?24)
                 """
         ).execute(arguments: [
             key.rawValue, tenant.rawValue, message.id, form.rawValue, draft.sender.name, to, target?.id,
             draft.sender.account?.key.rawValue, draft.sender.app?.rawValue, group?.key.rawValue, group?.version,
             target?.key.rawValue, message.type.rawValue, Data(message.content.bytes), message.timestamp,
             message.isBackground, message.timeToLiveSeconds, message.syncsToSender, Data(digest.bytes), receivers,
-            numbers.map { Int64($0.sequence ?? ids.number()) }, numbers.map { Int64($0.random) },
-            numbers.map { $0.seconds ?? message.timestamp / 1000 },
+            numbers.map { Int64($0.sequence ?? groupSeq.map { UInt32(truncatingIfNeeded: $0) } ?? ids.number()) },
+            numbers.map { Int64($0.random) }, numbers.map { $0.seconds ?? message.timestamp / 1000 }, groupSeq,
         ])
         try insertCopies(of: key, draft)
     }

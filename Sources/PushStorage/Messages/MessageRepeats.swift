@@ -24,7 +24,7 @@ struct MessageRepeats {
                     """),
             arguments: [
                 tenant.key.rawValue, Int64(numbers.random), numbers.sequence.map { Int64($0) }, Data(digest.bytes),
-                sender.account?.key.rawValue, sender.app?.rawValue, now - numbers.repeatWindow,
+                sender.account?.key.rawValue, sender.app?.rawValue, now - numbers.recognizedFor,
             ])
         guard let row,
             let first = try MessageRows.message(

@@ -79,3 +79,47 @@ public final class MemoryGroupStore: GroupStore {
         }
     }
 }
+
+/// What groups with owners, roles and profiles need is in the real store alone.
+extension MemoryGroupStore {
+    private static let missing = GatewayError(.internalError, "Groups in memory have no such thing.")
+
+    public func createGroup(
+        id: String, _ draft: GroupDraft, tenant: TenantKey, membersMax: Int, at now: Milliseconds,
+        announcedBy app: AppIdentity?
+    ) async throws -> Group { throw Self.missing }
+    public func details(ofGroups ids: [String], tenant: TenantKey) async throws -> [GroupDetails?] {
+        throw Self.missing
+    }
+    public func groups(
+        of tenant: TenantKey, type: String?, afterPlace place: Int, limit: Int
+    ) async throws -> CountedPage<(place: Int, groupID: String)> { throw Self.missing }
+    public func groups(
+        ofMember userID: String, tenant: TenantKey, type: String?, offset: Int, limit: Int
+    ) async throws -> CountedPage<(group: GroupDetails, membership: GroupMembership)>? { throw Self.missing }
+    public func memberships(
+        of group: GroupKey, roles: Set<GroupRole>, offset: Int, limit: Int
+    ) async throws -> CountedPage<GroupMembership> { throw Self.missing }
+    public func memberships(
+        of users: [String], in group: GroupKey, tenant: TenantKey
+    ) async throws -> [GroupMembership] { throw Self.missing }
+    public func join(
+        _ members: [NewGroupMember], to group: GroupKey, tenant: TenantKey, membersMax: Int, at now: Milliseconds,
+        announcedBy app: AppIdentity?
+    ) async throws -> [GroupJoining] { throw Self.missing }
+    public func edit(
+        _ group: GroupKey, _ edit: GroupEdit, tenant: TenantKey, at now: Milliseconds, announcedBy app: AppIdentity?
+    ) async throws { throw Self.missing }
+    public func edit(
+        member userID: String, of group: GroupKey, _ edit: GroupMembershipEdit, tenant: TenantKey
+    ) async throws { throw Self.missing }
+    public func setOwner(_ userID: String, of group: GroupKey, tenant: TenantKey) async throws { throw Self.missing }
+    public func messages(of group: GroupKey, fromPlace place: Int64, limit: Int) async throws -> [GroupMessage] {
+        throw Self.missing
+    }
+    public func messageIDs(inPlace place: Int64, of group: GroupKey) async throws -> [String] { throw Self.missing }
+    public func messageIDs(
+        ofSender userID: String, in group: GroupKey, tenant: TenantKey, limit: Int
+    ) async throws -> [String] { throw Self.missing }
+    public func place(ofMessage id: String, tenant: TenantKey) async throws -> Int64? { throw Self.missing }
+}

@@ -31,7 +31,7 @@ struct TencentMassPush: Sendable {
         options.isReported = false
         let number = UInt32(truncatingIfNeeded: random)
         var numbers = SendOptions.Numbers(sequence: nil, random: number)
-        numbers.repeatWindow = TencentPushTask.repeatWindow
+        numbers.recognizedFor = TencentPushTask.repeatWindow
         options.numbers = numbers
         _ = try call.string("CloudCustomData")
         let (type, content) = TencentContent.native(msgBody: body.json, cloudCustomData: call.value("CloudCustomData"))

@@ -1,0 +1,67 @@
+import GRDB
+import PushCore
+
+/// The messages of a group by their places: 1, 2, 3 … in the order of archiving.
+struct GroupMessages {
+    let db: Database
+
+    /// 0 = none was ever sent.
+    func newestPlace(of group: GroupKey) throws -> Int64 { try newest(of: group)?.place ?? 0 }
+
+    func newest(of group: GroupKey) throws -> (place: Int64, at: Milliseconds)? {
+        try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT group_seq, server_time FROM message WHERE group_key = ? AND group_seq IS NOT NULL
+                    ORDER BY group_seq DESC LIMIT 1
+                    """), arguments: [group.rawValue]
+        ).map { (place: $0[0], at: $0[1]) }
+    }
+
+    /// From a place downwards, newest first.
+    func page(
+        of group: GroupKey, fromPlace place: Int64, limit: Int, tenantNo: (TenantKey) -> String
+    ) throws -> [GroupMessage] {
+        let rows = try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT \(MessageRows.columns) FROM message
+                    WHERE group_key = ? AND group_seq IS NOT NULL AND group_seq <= ? ORDER BY group_seq DESC LIMIT ?
+                    """), arguments: [group.rawValue, place, limit])
+        let userID = try db.cachedStatement(sql: "SELECT user_id FROM account WHERE key = ?")
+        return try rows.map { row in
+            let message = MessageRows.message(row, tenantNo: tenantNo(TenantKey(rawValue: row[1])))
+            let sender = try message.senderAccount.flatMap {
+                try String.fetchOne(userID, arguments: [$0.rawValue])
+            }
+            return GroupMessage(message: message, sender: sender)
+        }
+    }
+
+    /// The id of the message in a place, and those that one call sent together with it to single members: they share
+    /// its random number and its time.
+    func ids(inPlace place: Int64, of group: GroupKey) throws -> [String] {
+        try String.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT id FROM message WHERE group_key = ?1 AND group_seq = ?2 AND group_seq IS NOT NULL
+                    UNION
+                    SELECT s.id FROM message m CROSS JOIN message s INDEXED BY message_alias
+                        ON s.tenant = m.tenant AND s.msg_random = m.msg_random AND s.msg_random IS NOT NULL
+                    WHERE m.group_key = ?1 AND m.group_seq = ?2 AND m.group_seq IS NOT NULL
+                        AND m.target_id IS NOT NULL AND m.msg_random IS NOT NULL
+                        AND s.group_key = m.group_key AND s.target_id IS NOT NULL AND s.msg_time = m.msg_time
+                        AND s.from_id = m.from_id
+                    """), arguments: [group.rawValue, place])
+    }
+
+    /// The newest messages of a sender that still have their content, newest first.
+    func ids(ofSender account: AccountKey, in group: GroupKey, limit: Int) throws -> [String] {
+        try String.fetchAll(
+            db,
+            sql: """
+                SELECT id FROM message WHERE group_key = ? AND group_seq IS NOT NULL AND sender_account = ? AND state = 0
+                    AND content IS NOT NULL ORDER BY group_seq DESC LIMIT ?
+                """, arguments: [group.rawValue, account.rawValue, limit])
+    }
+}
