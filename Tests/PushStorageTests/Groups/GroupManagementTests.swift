@@ -6,9 +6,9 @@ import Testing
 /// Groups with owners, roles and profiles.
 @Suite struct GroupManagementTests {
     private func draft(
-        _ name: String = "G", owner: String? = nil, _ members: [NewGroupMember] = [], profile: String = "{}"
+        owner: String? = nil, members: [NewGroupMember] = [], profile: String = "{}"
     ) throws -> GroupDraft {
-        var draft = GroupDraft(id: nil, name: name)
+        var draft = GroupDraft(id: nil, name: "G")
         draft.owner = owner
         draft.members = members
         draft.profile = try RawJSON(parsing: Array(profile.utf8))
@@ -28,12 +28,12 @@ import Testing
     @Test func `a group has an owner, administrators and a profile`() async throws {
         let store = try await TestStore()
         try await people(store, "ann", "bob", "cat")
-        var draft = try draft(
+        var plan = try self.draft(
             owner: "ann",
-            [.init(userID: "bob", isAdmin: true), .init(userID: "ann"), .init(userID: "cat", joinedAt: 7)],
+            members: [.init(userID: "bob", isAdmin: true), .init(userID: "ann"), .init(userID: "cat", joinedAt: 7)],
             profile: #"{"Type":"Work","Introduction":"hi"}"#)
-        draft.createdAt = 5
-        let group = try await make(store, "g", draft)
+        plan.createdAt = 5
+        let group = try await make(store, "g", plan)
         #expect(group.memberCount == 3)
         let details = try #require(
             try await store.storage.details(ofGroups: ["g"], tenant: store.tenant.key).first ?? nil)
@@ -52,7 +52,7 @@ import Testing
     @Test func `a group of somebody unknown is not made at all`() async throws {
         let store = try await TestStore()
         try await people(store, "ann")
-        for wrong in [try draft(owner: "ghost"), try draft([.init(userID: "ann"), .init(userID: "ghost")])] {
+        for wrong in [try draft(owner: "ghost"), try draft(members: [.init(userID: "ann"), .init(userID: "ghost")])] {
             let refusal = await store.refusal { try await make(store, "g", wrong) }
             #expect(refusal?.code == .recipientNotFound)
         }
@@ -64,7 +64,7 @@ import Testing
     @Test func `each who is to join has an outcome, and nobody gets an account`() async throws {
         let store = try await TestStore()
         try await people(store, "ann", "bob")
-        let group = try await make(store, "g", draft([.init(userID: "ann")], profile: #"{"MaxMemberNum":2}"#))
+        let group = try await make(store, "g", draft(members: [.init(userID: "ann")], profile: #"{"MaxMemberNum":2}"#))
         func join(_ users: String...) async throws -> [GroupJoining] {
             try await store.storage.join(
                 users.map { NewGroupMember(userID: $0) }, to: group.key, tenant: store.tenant.key, membersMax: 100,
@@ -89,7 +89,7 @@ import Testing
         let store = try await TestStore()
         try await people(store, "ann", "bob")
         let tenant = store.tenant.key
-        let group = try await make(store, "g", draft(owner: "ann", [.init(userID: "bob", isAdmin: true)]))
+        let group = try await make(store, "g", draft(owner: "ann", members: [.init(userID: "bob", isAdmin: true)]))
         _ = try await store.storage.removeMembers(["ann", "bob"], from: group.key, tenant: tenant, at: 2)
         #expect(try await store.storage.details(ofGroups: ["g"], tenant: tenant).first??.owner == nil)
         _ = try await store.storage.addMembers(["ann", "bob"], to: group.key, tenant: tenant, membersMax: 9, at: 3)
@@ -110,7 +110,8 @@ import Testing
         let ann = try await store.account("ann")
         let tenant = store.tenant.key
         let group = try await make(
-            store, "g", draft([.init(userID: "ann")], profile: #"{"Type":"Work","FaceUrl":"a","Notification":"n"}"#))
+            store, "g",
+            draft(members: [.init(userID: "ann")], profile: #"{"Type":"Work","FaceUrl":"a","Notification":"n"}"#))
         let patch = try RawJSON(parsing: Array(#"{"FaceUrl":"b","Notification":null}"#.utf8))
         for _ in 0..<2 {
             try await store.storage.edit(
@@ -145,7 +146,8 @@ import Testing
         _ = try await store.storage.createGroup(id: "theirs", name: "", users: ["ann"], tenant: other.key, at: 1)
         for number in 1...5 {
             let type = number % 2 == 0 ? #"{"Type":"Work"}"# : "{}"
-            try await make(store, "g\(number)", draft([.init(userID: number < 4 ? "ann" : "bob")], profile: type))
+            try await make(
+                store, "g\(number)", draft(members: [.init(userID: number < 4 ? "ann" : "bob")], profile: type))
         }
         let first = try await store.storage.groups(of: tenant, type: nil, afterPlace: 0, limit: 2)
         #expect(first.total == 5 && first.items.map(\.groupID) == ["g1", "g2"])
