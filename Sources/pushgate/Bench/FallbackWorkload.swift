@@ -100,7 +100,7 @@ struct FallbackWorkload {
             progress("\(name): kill -9 in the middle")
             try await gateway.killAndRestart()
         }
-        _ = try await simulator.arrived(vendor, count: count * people.tokens.count)
+        try await untilEach(vendor, count: count * people.tokens.count)
         let used = BenchGateway.cpuSeconds(of: gateway.processID) - (killed ? 0 : cpu)
         let pushes = simulator.pushes { $0.vendor == vendor && $0.isShown }
         let last = pushes.map(\.receivedAt).max() ?? 0
@@ -108,6 +108,29 @@ struct FallbackWorkload {
         return row(
             killed ? "waiting-killed" : "fallback-\(vendor)", pushes, expected: Set(ids), tokens: people.tokens,
             rate: killed ? 0 : Double(pushes.count) / elapsed, latency: Percentiles([]), cpu: used, bytes: bytes)
+    }
+
+    /// Until `count` different pushes are there, or nothing has come for a while. Repeats count as arrived as well: what is
+    /// missing behind them may still come.
+    private func untilEach(_ vendor: SimulatedVendor, count: Int) async throws {
+        var arrived = try await simulator.arrived(vendor, count: count)
+        var quietSince = ContinuousClock.now
+        while handed(simulator.pushes { $0.vendor == vendor && $0.isShown }).count < count,
+            ContinuousClock.now - quietSince < Self.quiet
+        {
+            try await Task.sleep(for: .milliseconds(500))
+            let now = simulator.counters(vendor).accepted
+            if now != arrived { (arrived, quietSince) = (now, .now) }
+        }
+    }
+
+    /// A lease of a killed gateway may end only after a minute.
+    private static let quiet = Duration.seconds(75)
+
+    private func handed(_ pushes: [RecordedPush]) -> [Handed: Int] {
+        var seen: [Handed: Int] = [:]
+        for push in pushes { seen[Handed(token: push.token, message: push.messageId ?? ""), default: 0] += 1 }
+        return seen
     }
 
     /// Everything that was sent has been decided: the last message has a push for each.
