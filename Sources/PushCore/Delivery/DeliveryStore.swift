@@ -256,7 +256,10 @@ public protocol DeliveryStore: Sendable {
     /// Ends at most `limit` waiting jobs that have outlived their time and that nobody holds. `words`: why they waited,
     /// by lane. Returns how many it ended.
     func expireJobs(limit: Int, words: [Int64: VendorReply], at now: Milliseconds) async throws -> Int
-    /// At start: leases of the process that is gone are free at once.
+    /// The vendor requests of these claimed jobs begin now, and a repeat of theirs would be a second notification: where
+    /// no outcome follows, because the process ends, they are not claimed again but end.
+    func markBegun(_ jobs: [PushJob]) async throws
+    /// At start: leases of the process that is gone are free at once, and what it had marked as begun ends.
     func releaseLeases(at now: Milliseconds) async throws
     /// Lanes with waiting jobs and the time of each one's next due job.
     func lanesWithJobs() async throws -> [Int64: Milliseconds]

@@ -230,6 +230,11 @@ public enum Remedies {
             ["dns_failed", "no_connection", "connection_lost", "connect_timeout", "timeout", "tls_failed"],
             "The vendor could not be reached: check network, DNS and firewall; it is tried again by itself."
         ),
+        (
+            ["not_repeated"],
+            "The vendor may have delivered it: nothing to do, the device finds the message when it connects. A "
+                + "gateway that is stopped with SIGTERM waits for its vendors' answers."
+        ),
         (["illegal_token"], "The token is none of this vendor's: the app has to register again with a new one."),
         (["private_address"], "The address is private: the operator can allow such (--allow-private-endpoints)."),
         (["signing_failed"], "The stored key cannot sign: PUT the settings again."),

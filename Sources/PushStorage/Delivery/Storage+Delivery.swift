@@ -111,6 +111,11 @@ extension Storage: DeliveryStore {
         }
     }
 
+    public func markBegun(_ jobs: [PushJob]) async throws {
+        guard !jobs.isEmpty else { return }
+        try await commits.run { try PushJobs.markBegun(jobs, $0) }
+    }
+
     public func expireJobs(limit: Int, words: [Int64: VendorReply], at now: Milliseconds) async throws -> Int {
         // Nearly always there are none: a read is cheaper than a synced transaction.
         let any = try await file.read { db in
@@ -124,6 +129,7 @@ extension Storage: DeliveryStore {
 
     public func releaseLeases(at now: Milliseconds) async throws {
         try await commits.run { writer in
+            try PushJobs(writer: writer, now: now).endInterrupted()
             try writer.db.execute(
                 sql: "UPDATE push SET is_leased = 0, not_before = ? WHERE state = 'waiting' AND is_leased = 1",
                 arguments: [now])

@@ -32,26 +32,38 @@ struct PushClaims {
             found = try due(messageClass, lane: lane, limit: limit + held.count, besides: held)
         }
         for key in found.expired { try expire(key, nil) }
+        let ended = PushJobs(writer: writer, now: now)
+        for key in found.begun { try ended.endInterrupted(key) }
         return Array(found.jobs.prefix(limit))
+    }
+
+    private struct Found {
+        var jobs: [PushJob] = []
+        var expired: [Int64] = []
+        /// Went out once, must not again, and nobody knows what became of them.
+        var begun: [Int64] = []
+        var held = 0
     }
 
     private func due(
         _ messageClass: MessageClass, lane: Int64, limit: Int, besides held: Set<Int64>
-    ) throws -> (jobs: [PushJob], expired: [Int64], held: Int) {
+    ) throws -> Found {
         let select = try writer.statement(
             """
-            SELECT key, message, device, attempts, created_at, expires_at, turn, not_before FROM push
+            SELECT key, message, device, attempts, created_at, expires_at, turn, not_before, is_begun FROM push
             WHERE state = 'waiting' AND lane = ?1 AND class = ?2 AND not_before <= ?3 ORDER BY not_before LIMIT ?4
             """)
         select.bind(1, lane)
         select.bind(2, Int64(messageClass.rawValue))
         select.bind(3, now)
         select.bind(4, Int64(limit))
-        var found: (jobs: [PushJob], expired: [Int64], held: Int) = ([], [], 0)
+        var found = Found()
         try select.forEachRow { row in
             let key = row.integer(0)
             if held.contains(key) {
                 found.held += 1
+            } else if row.integer(8) != 0 {
+                found.begun.append(key)
             } else if row.integer(5) <= now {
                 found.expired.append(key)
             } else {

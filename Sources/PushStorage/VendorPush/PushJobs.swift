@@ -43,7 +43,8 @@ struct PushJobs {
         case .released(let at):
             let update = try writer.statement(
                 """
-                UPDATE push SET is_leased = 0, not_before = ?1, attempts = max(0, attempts - 1), updated_at = ?2
+                UPDATE push SET is_leased = 0, is_begun = 0, not_before = ?1, attempts = max(0, attempts - 1),
+                    updated_at = ?2
                 WHERE key = ?3 AND state = 'waiting'
                 """)
             update.bind(1, at)
@@ -58,7 +59,7 @@ struct PushJobs {
         let update = try writer.statement(
             """
             UPDATE push SET state = 'accepted', reason = NULL, vendor = ?1, vendor_id = ?2, is_leased = 0,
-                updated_at = ?3,
+                is_begun = 0, updated_at = ?3,
                 token = ifnull(
                     (SELECT key FROM push_token WHERE device = push.device AND vendor = ?1 AND token = ?5), token)
             WHERE key = ?4 AND state IN ('waiting', 'skipped')
@@ -87,7 +88,10 @@ struct PushJobs {
 
     private func wait(_ key: Int64, until at: Milliseconds) throws {
         let update = try writer.statement(
-            "UPDATE push SET is_leased = 0, not_before = ?, updated_at = ? WHERE key = ? AND state = 'waiting'")
+            """
+            UPDATE push SET is_leased = 0, is_begun = 0, not_before = ?, updated_at = ?
+            WHERE key = ? AND state = 'waiting'
+            """)
         update.bind(1, at)
         update.bind(2, now)
         update.bind(3, key)
@@ -100,7 +104,7 @@ struct PushJobs {
         let update = try writer.statement(
             """
             UPDATE push SET state = ?1, reason = ?2, vendor = ifnull(?3, vendor), code = ?4, text = ?5, is_leased = 0,
-                updated_at = ?6
+                is_begun = 0, updated_at = ?6
             WHERE key = ?7 AND state = 'waiting'
             """)
         update.bind(1, state)
@@ -111,6 +115,28 @@ struct PushJobs {
         update.bind(6, now)
         update.bind(7, key)
         try update.run()
+    }
+
+    // MARK: What must not go out twice
+
+    static func markBegun(_ jobs: [PushJob], _ writer: Writer) throws {
+        let update = try writer.statement("UPDATE push SET is_begun = 1 WHERE key = ? AND state = 'waiting'")
+        for job in jobs {
+            update.bind(1, job.key)
+            try update.run()
+        }
+    }
+
+    /// Ends every push that the process before had begun and that must not go out twice.
+    func endInterrupted() throws {
+        let begun = try Int64.fetchAll(
+            db, sql: "SELECT key FROM push WHERE state = 'waiting' AND is_leased = 1 AND is_begun = 1")
+        for key in begun { try endInterrupted(key) }
+    }
+
+    /// As an attempt whose outcome is not known, where a repeat would be a second notification.
+    func endInterrupted(_ key: Int64) throws {
+        try end(key, "failed", reason: .vendorRefused, reply: .interrupted)
     }
 
     // MARK: Dead tokens

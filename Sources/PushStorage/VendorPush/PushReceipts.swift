@@ -138,7 +138,8 @@ struct PushReceipts {
             push, "token_dead", at: now, vendorID: nil, detail: "\(receipt.code): \(receipt.text)", token: token)
         try db.execute(
             sql: """
-                UPDATE push SET state = 'waiting', vendor_id = NULL, is_leased = 0, not_before = ?, updated_at = ?
+                UPDATE push SET state = 'waiting', vendor_id = NULL, is_leased = 0, is_begun = 0, not_before = ?,
+                    updated_at = ?
                 WHERE key = ?
                 """,
             arguments: [now, now, push.key])

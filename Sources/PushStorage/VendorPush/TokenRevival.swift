@@ -160,7 +160,7 @@ struct TokenRevival {
         try db.cachedStatement(
             sql: """
                 UPDATE push SET state = 'waiting', reason = NULL, lane = ?2, vendor = ?3, token = ?4, not_before = ?5,
-                    is_leased = 0, code = NULL, text = NULL, updated_at = ?5, class = ?6
+                    is_leased = 0, is_begun = 0, code = NULL, text = NULL, updated_at = ?5, class = ?6
                 WHERE key = ?1
                 """
         ).execute(arguments: [

@@ -65,8 +65,8 @@ import Testing
     @Test func `an unknown outcome is repeated only where a repeat replaces`() {
         #expect(retryAt(meaning(.unknown(reply))) == now + 1000)
         let ended = end(meaning(.unknown(reply), replaces: false))
-        #expect(ended?.0 == .vendorRefused && ended?.1.code == "E")
-        #expect(ended?.1.text.contains("not repeated") == true && ended?.1.text.hasPrefix("Too bad.") == true)
+        #expect(ended?.0 == .vendorRefused && ended?.1.code == "not_repeated")
+        #expect(ended?.1.text.contains("was not repeated") == true && ended?.1.text.hasPrefix("E: Too bad.") == true)
         #expect(retryAt(meaning(.retry(reply), replaces: false)) != nil, "nothing can have been shown")
     }
 

@@ -181,7 +181,40 @@ import Testing
             Issue.record("\(store.changes(of: 1))")
             return
         }
-        #expect(reply.code == "timeout" && sender.sent.count == 1)
+        #expect(reply.code == "not_repeated" && reply.text.hasPrefix("timeout") && sender.sent.count == 1)
+        #expect(Remedies.sentence(for: .huawei, code: reply.code)?.contains("may have delivered") == true)
+    }
+
+    @Test(arguments: [false, true])
+    func `what must not go out twice is known on disk before its request, the rest costs nothing`(
+        replaces: Bool
+    ) async throws {
+        let store = ScriptedStore(jobs: (1...3).map { .sample($0) })
+        let known = Mutex<[Set<Int64>]>([])
+        let sender = ScriptedSender(form: .anyContent(max: 2), replaces: replaces) { batch in
+            known.withLock { $0.append(store.state.withLock { Set($0.begun) }) }
+            return batch.map { _ in .sent(vendorID: nil) }
+        }
+        let queue = try await queue(store, sender)
+        try await settle(queue, store)
+        #expect(sender.sent.count == 3 && store.ended == 3)
+        for (request, begun) in zip(sender.requests.withLock { $0 }, known.withLock { $0 }) {
+            let mine = Set(request.compactMap { Int64($0.dropFirst("token-".count)) })
+            #expect(replaces ? begun.isEmpty : mine.isSubset(of: begun), "\(request): \(begun)")
+        }
+        #expect(store.state.withLock { $0.begun.count } == (replaces ? 0 : 3))
+    }
+
+    @Test func `where the disk cannot take the mark nothing goes out, and it is tried again`() async throws {
+        let store = ScriptedStore(jobs: [.sample(1)])
+        store.state.withLock { $0.failedMarks = 2 }
+        let sender = ScriptedSender(replaces: false) { $0.map { _ in .sent(vendorID: nil) } }
+        let queue = try await queue(store, sender)
+        try await settle(queue, store)
+        #expect(sender.sent == ["token-1"] && store.state.withLock { $0.begun } == [1])
+        #expect(store.changes(of: 1).count == 3 && store.state.withLock { $0.jobs[1]?.attempts } == 1)
+        let isFree = queue.book.with(1) { $0.requests == 0 && $0.underWay == 0 }
+        #expect(isFree == true)
     }
 
     @Test func `a change of devices waits until a page's requests have begun, not for their answers`() async throws {

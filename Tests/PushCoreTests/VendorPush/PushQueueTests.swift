@@ -95,6 +95,7 @@ import Testing
         func decide(_ candidates: [FallbackCandidate], at now: Milliseconds) async throws -> Bool { false }
         func hasten(_ devices: [DeviceKey], at now: Milliseconds) async throws -> Bool { false }
         func releaseLeases(at now: Milliseconds) async throws {}
+        func markBegun(_ jobs: [PushJob]) async throws {}
         func vendorSettings(tenant: TenantKey, app: AppKey?, vendor: Vendor) async throws -> VendorSettings? { nil }
         func setVendorSettings(
             _ settings: RawJSON?, tenant: TenantKey, app: AppKey?, vendor: Vendor, at now: Milliseconds

@@ -22,6 +22,9 @@ final class ScriptedStore: DeliveryStore, Sendable {
         var claimedTimes: [Int64: Int] = [:]
         var settings: [VendorSettings] = []
         var failedReadings = 0
+        /// Jobs that were marked as begun, in their order.
+        var begun: [Int64] = []
+        var failedMarks = 0
         var pages: [[Int64]] = []
         var onChange: (@Sendable ([PushJob]) async throws -> Void)?
         var onRead: (@Sendable () async -> Void)?
@@ -138,6 +141,15 @@ final class ScriptedStore: DeliveryStore, Sendable {
     func decide(_ candidates: [FallbackCandidate], at now: Milliseconds) async throws -> Bool { false }
     func hasten(_ devices: [DeviceKey], at now: Milliseconds) async throws -> Bool { false }
     func releaseLeases(at now: Milliseconds) async throws {}
+    func markBegun(_ jobs: [PushJob]) async throws {
+        try state.withLock { state in
+            if state.failedMarks > 0 {
+                state.failedMarks -= 1
+                throw GatewayError(.overloaded, "busy")
+            }
+            state.begun += jobs.map(\.key)
+        }
+    }
     func vendorSettings(tenant: TenantKey, app: AppKey?, vendor: Vendor) async throws -> VendorSettings? { nil }
     func setVendorSettings(
         _ settings: RawJSON?, tenant: TenantKey, app: AppKey?, vendor: Vendor, at now: Milliseconds

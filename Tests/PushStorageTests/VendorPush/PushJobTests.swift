@@ -237,6 +237,70 @@ import Testing
             .contains { $0.turn == 0 })
     }
 
+    // MARK: What must not go out twice
+
+    @Test func `a begun push that must not go out twice ends at the next start, one that had not begun goes out`()
+        async throws
+    {
+        let story = try await Story.begin()
+        let now = story.store.clock.now
+        _ = try await story.storage.decide([story.candidate("m1"), story.candidate("m2")], at: now)
+        let jobs = try await story.claim(story.lane)
+        #expect(jobs.count == 2)
+        try await story.storage.markBegun([jobs[0]])
+        try await story.storage.releaseLeases(at: now + 500)
+        #expect(try await story.claim(story.lane).map(\.key) == [])
+        story.store.clock.advance(500)
+        #expect(try await story.claim(story.lane).map(\.key) == [jobs[1].key])
+        let trace = try await story.trace("m1")
+        #expect(trace.outcome == "not_pushed" && trace.reason == "vendor_refused")
+        let stage = try #require(trace.stages.last)
+        #expect(stage.stage == "push_failed" && stage.vendor == .apns && stage.code == "not_repeated")
+        #expect(stage.detail?.contains("interrupted") == true)
+        // Nothing of it is left for the next start.
+        try await story.storage.releaseLeases(at: now + 1000)
+        #expect(try await story.trace("m1").stages.last?.at == now + 500)
+    }
+
+    @Test(arguments: ["released", "retry", "heldBack"])
+    func `what waits again after an answer has not begun`(_ name: String) async throws {
+        let story = try await Story.begin()
+        let now = story.store.clock.now
+        _ = try await story.storage.decide([story.candidate("m1")], at: now)
+        let job = try #require(try await story.claim(story.lane).first)
+        try await story.storage.markBegun([job])
+        let change: PushJobChange =
+            switch name {
+            case "released": .released(at: now)
+            case "retry": .retry(at: now, vendor: .apns, VendorReply(code: "503"))
+            default: .heldBack(vendor: .apns, VendorReply(code: "403"))
+            }
+        try await story.change(job, change)
+        // Claimed again and not begun when the process ends.
+        #expect(try await story.claim(story.lane).map(\.key) == [job.key])
+        try await story.storage.releaseLeases(at: now)
+        #expect(try await story.claim(story.lane).map(\.key) == [job.key])
+    }
+
+    @Test func `a begun push whose outcome could not be written is not claimed again but ends`() async throws {
+        let story = try await Story.begin()
+        _ = try await story.storage.decide([story.candidate("m1")], at: story.store.clock.now)
+        let job = try #require(try await story.claim(story.lane).first)
+        try await story.storage.markBegun([job])
+        story.store.clock.advance(10_001)
+        // As long as somebody holds it, it is left alone.
+        let held = try await story.storage.claimJobs(
+            lane: story.lane, limit: 10, besides: [job.key], now: story.store.clock.now,
+            leaseUntil: story.store.clock.now + 10_000)
+        #expect(held.isEmpty)
+        #expect(try await story.trace("m1").outcome == "waiting")
+        #expect(try await story.claim(story.lane).isEmpty)
+        #expect(try await story.trace("m1").stages.last?.code == "not_repeated")
+        // Its answer comes after all.
+        try await story.change(job, .accepted(vendor: .apns, vendorID: "v"))
+        #expect(try await story.trace("m1").outcome == "not_pushed")
+    }
+
     @Test func `pushes that a process left on a credential that is gone find theirs at the start`()
         async throws
     {

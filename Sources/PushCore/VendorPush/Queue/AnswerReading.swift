@@ -34,8 +34,7 @@ struct AnswerReading: Sendable {
             let next = retries.next(afterAttempts: attempts, asked: after, isPace: false, now: now)
             return Meaning(change: again(prepared, at: next, reply))
         case .unknown(let reply) where !repeatReplaces:
-            let told = VendorReply(code: reply.code, text: Self.unknownText(reply.text))
-            return Meaning(change: .failed(vendor: vendor, .vendorRefused, told))
+            return Meaning(change: .failed(vendor: vendor, .vendorRefused, .notRepeated(reply)))
         case .unknown(let reply):
             let next = retries.next(afterAttempts: attempts, asked: nil, isPace: false, now: now)
             return Meaning(change: again(prepared, at: next, reply))
@@ -61,11 +60,6 @@ struct AnswerReading: Sendable {
         return .retry(at: next, vendor: vendor, reply)
     }
 
-    private static func unknownText(_ text: String) -> String {
-        let told = "The vendor may have delivered it; it was not repeated, for a repeat would show twice."
-        return text.isEmpty ? told : "\(text) \(told)"
-    }
-
     private static func scope(_ scope: VendorAnswer.PaceScope, _ prepared: PreparedPush) -> PushPause.Scope {
         switch scope {
         case .credential: .credential
@@ -80,6 +74,22 @@ struct AnswerReading: Sendable {
             VendorReply(code: "no_answer", text: "The vendor's answer did not speak of this push."))
         return Array((answers + Array(repeating: missing, count: max(0, count - answers.count))).prefix(count))
     }
+}
+
+extension VendorReply {
+    /// Nobody knows whether the vendor delivered it, and it ends for that. `reply`: why nobody knows.
+    static func notRepeated(_ reply: VendorReply) -> VendorReply {
+        let why = [reply.code, reply.text].filter { !$0.isEmpty }.joined(separator: ": ")
+        return VendorReply(
+            code: "not_repeated",
+            text:
+                "\(why)\(why.hasSuffix(".") ? "" : ".") The vendor may have delivered it; it was not repeated, for a repeat would show twice."
+        )
+    }
+
+    /// Of a push that was under way when the gateway ended, and that must not go out twice.
+    public static let interrupted = notRepeated(
+        VendorReply(code: "interrupted", text: "the gateway ended before the vendor's answer was written down"))
 }
 
 extension VendorAnswer {

@@ -161,6 +161,12 @@ struct Lane: Sendable {
         backlog.learn(message, jobs: jobs, requests: requests)
     }
 
+    /// A request that had been counted as under way did not begin.
+    mutating func fellAway(isProbe: Bool) {
+        if isProbe { circuit.probeFellAway() }
+        ended()
+    }
+
     mutating func ended() {
         requests -= 1
         underWay -= 1

@@ -109,6 +109,22 @@ extension PushQueue {
         }
     }
 
+    /// Before the first byte is written: what must not go out twice is known on disk to be under way. Pushes that may be
+    /// repeated wait for nothing. Returns whether the request may begin.
+    private func markBegun(_ batch: [PreparedPush], sender: any VendorSender) async -> Bool {
+        let once = batch.filter { !sender.repeatReplaces($0.push) }
+        guard !once.isEmpty else { return true }
+        do {
+            try await store.markBegun(once.map(\.job))
+            return true
+        } catch {
+            logger.warning(
+                "pushes that must not go out twice were put off",
+                metadata: ["vendor": "\(sender.vendor)", "count": "\(batch.count)", "error": "\(error)"])
+            return false
+        }
+    }
+
     private func putBack(_ pushes: [PreparedPush]) {
         giveBack(pushes)
         release(pushes.map(\.job))
@@ -138,6 +154,12 @@ extension PushQueue {
     private func request(
         _ batch: [PreparedPush], of pump: LaneBook.Pump, isProbe: Bool, generation: UInt64
     ) async {
+        guard await markBegun(batch, sender: pump.sender) else {
+            barrier.end(generation)
+            _ = book.with(pump.lane) { $0.fellAway(isProbe: isProbe) }
+            putBack(batch)
+            return await goOn(pump.lane)
+        }
         let (began, beganAt) = (monotonic(), clock.now)
         counts.withLock { counts in
             for prepared in batch { counts.began(after: beganAt - prepared.job.dueAt, vendor: pump.sender.vendor) }
@@ -152,10 +174,14 @@ extension PushQueue {
         let doubted = stopDoubted(batch, complete, of: pump)
         settle(batch, complete, of: pump, began: began, isProbe: isProbe)
         if let doubted { await tokenGuard?.revive(doubted) }
-        let next = book.startPump(of: pump.lane, now: monotonic())
-        if let next { start(next) }
+        await goOn(pump.lane)
+    }
+
+    /// A request of this lane has ended.
+    private func goOn(_ lane: Int64) async {
+        if let next = book.startPump(of: lane, now: monotonic()) { start(next) }
         await shutDownEnded()
-        wakeIfEmpty(pump.lane)
+        wakeIfEmpty(lane)
     }
 
     /// Stops credentials through which too many tokens seem to die, before any of these answers is believed.
