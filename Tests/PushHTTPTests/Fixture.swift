@@ -102,7 +102,7 @@ struct Fixture {
                 pushSettings: pushSettings,
                 vendorReceipts: VendorReceipts(
                     store: receiptStore, reader: TokenReceiptReader(), address: receiptAddress, access: access,
-                    clock: clock, logger: logger, pushesMade: {}),
+                    clock: clock, logger: logger, pushesMade: {}, tokensDied: { _, _, _ in }),
                 credentialChecks: CredentialChecks(
                     settings: pushSettings, store: delivery, queue: queue, access: access, ids: IDGenerator(),
                     clock: clock),

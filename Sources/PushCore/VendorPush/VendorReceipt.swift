@@ -126,14 +126,27 @@ public struct VendorReceiptCounts: Sendable, Equatable {
     }
 }
 
+/// A token that a vendor's report called dead, after it had taken the push.
+public struct ReportedDeath: Sendable, Equatable {
+    /// The credential through which the push had gone out.
+    public let lane: Int64
+    public let token: PushToken
+
+    public init(lane: Int64, token: PushToken) {
+        self.lane = lane
+        self.token = token
+    }
+}
+
 /// Implemented by PushStorage.
 public protocol VendorReceiptStore: Sendable {
     /// Everything the tenant and its apps have stored for the vendor.
     func vendorSettings(tenant: TenantKey, vendor: Vendor) async throws -> [RawJSON]
 
     /// Writes receipts into the trace of their pushes, and quarantines the tokens that are dead by them, unless they
-    /// were registered after the push. A receipt that is known changes nothing.
+    /// were registered after the push. A receipt that is known changes nothing. Such a token is in doubt, as one that is
+    /// refused with a code of which a wrong credential may be the cause.
     func record(
         _ receipts: [VendorReceipt], from vendor: Vendor, tenant: TenantKey, at now: Milliseconds
-    ) async throws -> VendorReceiptCounts
+    ) async throws -> (counts: VendorReceiptCounts, deaths: [ReportedDeath])
 }

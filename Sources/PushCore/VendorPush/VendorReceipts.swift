@@ -17,16 +17,21 @@ public final class VendorReceipts: Sendable {
     private let clock: WallClock
     private let logger: Logger
     private let pushesMade: @Sendable () -> Void
+    private let tokensDied: @Sendable ([ReportedDeath], TenantKey, Vendor) async -> Void
     private let total = Mutex(VendorReceiptCounts())
 
     /// Receipts that are written in one transaction.
     private static let chunk = 200
 
-    /// - Parameter pushesMade: told when pushes wait again; it must only hand on.
+    /// - Parameters:
+    ///   - pushesMade: told when pushes wait again; it must only hand on.
+    ///   - tokensDied: ``PushQueue/note(_:tenant:vendor:)``, after they were written down.
     public init(
         store: any VendorReceiptStore, reader: any VendorReceiptReader, address: ReceiptAddress,
-        access: any AccessStore, clock: WallClock, logger: Logger, pushesMade: @escaping @Sendable () -> Void
+        access: any AccessStore, clock: WallClock, logger: Logger, pushesMade: @escaping @Sendable () -> Void,
+        tokensDied: @escaping @Sendable ([ReportedDeath], TenantKey, Vendor) async -> Void
     ) {
+        self.tokensDied = tokensDied
         self.store = store
         self.reader = reader
         self.address = address
@@ -57,7 +62,9 @@ public final class VendorReceipts: Sendable {
         var counts = VendorReceiptCounts()
         for start in stride(from: 0, to: receipts.count, by: Self.chunk) {
             let part = Array(receipts[start..<min(start + Self.chunk, receipts.count)])
-            counts += try await store.record(part, from: source.vendor, tenant: source.tenant.key, at: clock.now)
+            let done = try await store.record(part, from: source.vendor, tenant: source.tenant.key, at: clock.now)
+            counts += done.counts
+            if !done.deaths.isEmpty { await tokensDied(done.deaths, source.tenant.key, source.vendor) }
         }
         total.withLock { $0 += counts }
         if counts.movedOn > 0 { pushesMade() }

@@ -6,6 +6,8 @@ import PushCore
 struct PushDecisions {
     let writer: Writer
     let now: Milliseconds
+    /// Looked up once a message: it reads what the sender wrote.
+    var messageClass: (ArchivedMessage) -> MessageClass = { $0.messageClass }
 
     private var db: Database { writer.db }
 
@@ -58,7 +60,7 @@ struct PushDecisions {
                 guard let lane = known.lane(app: app, vendor: token.vendor) else { continue }
                 let expiresAt = expiry(
                     of: message, notBefore: candidate.notBefore, lifeDefaultSeconds: lifeDefaultSeconds)
-                let messageClass = classes[message.key] ?? message.messageClass
+                let messageClass = classes[message.key] ?? self.messageClass(message)
                 classes[message.key] = messageClass
                 let isMade = try insertWaiting(
                     candidate, token, lane: lane, messageClass: messageClass, expiresAt: expiresAt)

@@ -14,6 +14,7 @@ struct PushReceipts {
         let key: Int64
         let device: Int64
         let setAt: Milliseconds
+        let isLive: Bool
     }
 
     /// A push that a receipt may speak of.
@@ -29,10 +30,14 @@ struct PushReceipts {
         let createdAt: Milliseconds
         let updatedAt: Milliseconds
         let expiresAt: Milliseconds
+        let lane: Int64?
     }
 
-    func record(_ receipts: [VendorReceipt]) throws -> VendorReceiptCounts {
+    func record(
+        _ receipts: [VendorReceipt]
+    ) throws -> (counts: VendorReceiptCounts, deaths: [ReportedDeath]) {
         var counts = VendorReceiptCounts()
+        var deaths: [ReportedDeath] = []
         for receipt in receipts {
             guard let found = try find(receipt) else {
                 counts.unknown += 1
@@ -43,21 +48,25 @@ struct PushReceipts {
                 continue
             }
             counts.recorded += 1
-            if receipt.meaning == .tokenDead, try quarantine(found.token, after: receipt, of: found.push),
-                try moveOn(found.push, message: found.message, from: found.token, receipt)
-            {
-                counts.movedOn += 1
+            guard receipt.meaning == .tokenDead, try quarantine(found.token, after: receipt, of: found.push) else {
+                continue
             }
+            // Each token once: reports of earlier pushes to it say nothing more.
+            if let lane = found.push.lane, found.token.isLive {
+                deaths.append(
+                    ReportedDeath(lane: lane, token: PushToken(vendor: vendor, token: receipt.token)))
+            }
+            if try moveOn(found.push, message: found.message, from: found.token, receipt) { counts.movedOn += 1 }
         }
-        return counts
+        return (counts, deaths)
     }
 
     // MARK: Whose push it was
 
     static let tokensSQL = """
-        SELECT key, device, set_at FROM push_token WHERE tenant = ?1 AND vendor = ?2 AND token = ?3 AND state = 'live'
+        SELECT key, device, set_at, 1 FROM push_token WHERE tenant = ?1 AND vendor = ?2 AND token = ?3 AND state = 'live'
         UNION ALL
-        SELECT key, device, set_at FROM push_token WHERE tenant = ?1 AND vendor = ?2 AND token = ?3 AND state <> 'live'
+        SELECT key, device, set_at, 0 FROM push_token WHERE tenant = ?1 AND vendor = ?2 AND token = ?3 AND state <> 'live'
         """
 
     /// The push of this message to a device that has or had this token.
@@ -70,7 +79,7 @@ struct PushReceipts {
         let tokens = try Row.fetchAll(
             db.cachedStatement(sql: Self.tokensSQL), arguments: [tenant.rawValue, vendor.rawValue, receipt.token])
         for row in tokens {
-            let token = Token(key: row[0], device: row[1], setAt: row[2])
+            let token = Token(key: row[0], device: row[1], setAt: row[2], isLive: row[3])
             let pushes = try pushes(of: message, device: token.device)
             // The one the vendor names; else one that went to this token; else the notification itself, which may
             // have gone on to another token since.
@@ -88,13 +97,14 @@ struct PushReceipts {
             db.cachedStatement(
                 sql: """
                     SELECT key, device, turn, state, token, vendor, vendor_id, claimed_at, created_at, updated_at,
-                        expires_at
+                        expires_at, lane
                     FROM push WHERE message = ? AND device = ? AND attempts > 0 ORDER BY turn
                     """), arguments: [message, device]
         ).map { row in
             Push(
                 key: row[0], device: row[1], turn: row[2], state: row[3], token: row[4], vendor: row[5],
-                vendorID: row[6], claimedAt: row[7], createdAt: row[8], updatedAt: row[9], expiresAt: row[10])
+                vendorID: row[6], claimedAt: row[7], createdAt: row[8], updatedAt: row[9], expiresAt: row[10],
+                lane: row[11])
         }
     }
 
@@ -120,7 +130,7 @@ struct PushReceipts {
         try dead.quarantine(
             token.key, of: DeviceKey(rawValue: token.device), setAt: token.setAt, besides: nil,
             DeadTokens.Word(
-                vendor: vendor, reply: VendorReply(code: receipt.code, text: receipt.text), isDoubtful: false,
+                vendor: vendor, reply: VendorReply(code: receipt.code, text: receipt.text), isDoubtful: true,
                 since: receipt.at, attemptBegan: push.claimedAt))
     }
 
@@ -169,8 +179,8 @@ struct PushReceipts {
 extension Storage: VendorReceiptStore {
     public func record(
         _ receipts: [VendorReceipt], from vendor: Vendor, tenant: TenantKey, at now: Milliseconds
-    ) async throws -> VendorReceiptCounts {
-        guard !receipts.isEmpty else { return VendorReceiptCounts() }
+    ) async throws -> (counts: VendorReceiptCounts, deaths: [ReportedDeath]) {
+        guard !receipts.isEmpty else { return (VendorReceiptCounts(), []) }
         return try await commits.run { writer in
             try PushReceipts(writer: writer, tenant: tenant, vendor: vendor, now: now).record(receipts)
         }

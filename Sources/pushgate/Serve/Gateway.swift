@@ -144,7 +144,8 @@ struct Gateway: Sendable {
             receipts: receiptAddress)
         let vendorReceipts = VendorReceipts(
             store: storage, reader: LiveReceipts(), address: receiptAddress, access: storage, clock: clock,
-            logger: logger, pushesMade: { pushQueue.wake() })
+            logger: logger, pushesMade: { pushQueue.wake() },
+            tokensDied: { await pushQueue.note($0, tenant: $1, vendor: $2) })
         let door = HTTPGateway(
             services: HTTPServices(
                 authenticator: authenticator, rates: rates, administration: administration,

@@ -364,6 +364,66 @@ import Testing
         try await until("it is written down") { await quarantine.trusted == [1] }
     }
 
+    @Test func `tokens that reports call dead stop their credential and live again`() async throws {
+        let clock = clock
+        let store = ScriptedStore(jobs: (1...4).map { .sample($0) }, lanes: [1, 2])
+        let sender = ScriptedSender { $0.map { _ in .sent(vendorID: nil) } }
+        let quarantine = MemoryQuarantine()
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let tokenGuard = TokenGuard(store: quarantine, clock: WallClock { clock.now }, logger: logger)
+        let queue = PushQueue(
+            store: store, catalog: sender, tenants: { _ in .sample }, limits: Limits(),
+            clock: WallClock { clock.now }, monotonic: { clock.instant },
+            retries: RetryPolicy(limits: Limits(), random: { 1 }), logger: logger, tokenGuard: tokenGuard)
+        try await queue.reloadSettings()
+        func report(_ numbers: Range<Int>) async {
+            await queue.note(
+                numbers.map {
+                    ReportedDeath(lane: 1, token: PushToken(vendor: .huawei, token: "token-\($0)"))
+                }, tenant: Tenant.sample.key, vendor: .huawei)
+        }
+        await report(0..<19)
+        #expect(queue.credentials().map(\.state) == [.running, .running] && quarantine.restorations.isEmpty)
+        await report(19..<20)
+        #expect(queue.credentials().map(\.state) == [.stopped, .running])
+        #expect(queue.credentials().first?.reason == .tokensDying && tokenGuard.stopCount == 1)
+        #expect(quarantine.restorations.count == 1)
+        try await settle(queue, store)
+        #expect(sender.sent.isEmpty, "a stopped credential sends nothing")
+    }
+
+    @Test func `a refused credential is said once, not for each push that was under way or each probe`()
+        async throws
+    {
+        let clock = clock
+        let store = ScriptedStore(jobs: (1...30).map { .sample($0) })
+        let isGood = Mutex(false)
+        let sender = ScriptedSender(concurrentMax: 20) { batch in
+            batch.map { _ in isGood.withLock { $0 } ? .sent(vendorID: nil) : .auth(VendorReply(code: "401")) }
+        }
+        let lines = NotedLines()
+        let queue = PushQueue(
+            store: store, catalog: sender, tenants: { _ in .sample }, limits: Limits(),
+            clock: WallClock { clock.now }, monotonic: { clock.instant },
+            retries: RetryPolicy(limits: Limits(), random: { 1 }), logger: Logger(label: "test") { _ in lines })
+        try await queue.reloadSettings()
+        try await settle(queue, store)
+        clock.advance(.seconds(60))
+        try await settle(queue, store)
+        #expect(sender.sent.count > 2, "\(sender.sent)")
+        #expect(lines.errors == ["a vendor refused the credential"])
+        // Refused again after it was good: that is news.
+        isGood.withLock { $0 = true }
+        clock.advance(.seconds(60))
+        try await settle(queue, store)
+        #expect(store.ended == 30)
+        isGood.withLock { $0 = false }
+        store.state.withLock { $0.jobs[1]?.isWaiting = true }
+        clock.advance(.seconds(61))
+        try await settle(queue, store)
+        #expect(lines.errors.count == 2)
+    }
+
     @Test func `a vendor that fails is not hammered and recovers`() async throws {
         let store = ScriptedStore(jobs: (1...200).map { .sample($0) })
         let isDown = Mutex(true)
@@ -447,5 +507,30 @@ import Testing
         await running.value
         #expect(sender.sent.count == 5 && store.ended == 5)
         #expect(store.state.withLock { $0.jobs.values.count { $0.isWaiting && $0.due <= 2000 } } == 45)
+    }
+}
+
+/// Keeps what is logged as an error.
+private struct NotedLines: LogHandler {
+    private final class Lines: Sendable {
+        let errors = Mutex<[String]>([])
+    }
+
+    private let lines = Lines()
+    var logLevel: Logger.Level = .error
+    var metadata: Logger.Metadata = [:]
+
+    var errors: [String] { lines.errors.withLock { $0 } }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(
+        level: Logger.Level, message: Logger.Message, metadata: Logger.Metadata?, source: String, file: String,
+        function: String, line: UInt
+    ) {
+        if level >= .error { lines.errors.withLock { $0.append("\(message)") } }
     }
 }

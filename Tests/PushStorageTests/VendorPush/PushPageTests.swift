@@ -48,6 +48,35 @@ import Testing
         }
     }
 
+    @Test func `what a push is for is read once for a message, however many devices it has`() async throws {
+        let story = try await Story.begin(50, push: #","push":{"class":"marketing"}"#)
+        let (storage, now) = (story.storage, story.now)
+        let devices = try await storage.file.read { db in
+            try Row.fetchAll(db, sql: "SELECT key, account FROM device").map {
+                (DeviceKey(rawValue: $0[0]), AccountKey(rawValue: $0[1]))
+            }
+        }
+        let asked = try await storage.commits.run { writer -> Int in
+            try writer.db.execute(sql: "DELETE FROM push")
+            let message = MessageKey(rawValue: try Int64.fetchOne(writer.db, sql: "SELECT max(key) FROM message") ?? 0)
+            var asked = 0
+            var decisions = PushDecisions(writer: writer, now: now)
+            decisions.messageClass = {
+                asked += 1
+                return $0.messageClass
+            }
+            _ = try decisions.decide(
+                devices.map { FallbackCandidate(device: $0, account: $1, message: message, seq: 1, notBefore: nil) },
+                lifeDefaultSeconds: 3600)
+            return asked
+        }
+        #expect(asked == 1)
+        let classes = try await storage.file.read { db in
+            try Int.fetchAll(db, sql: "SELECT class FROM push WHERE state = 'waiting'")
+        }
+        #expect(classes == Array(repeating: MessageClass.marketing.rawValue, count: 50))
+    }
+
     @Test func `jobs that somebody holds are not claimed again, whatever the clock does`() async throws {
         let story = try await Story.begin(30)
         let held = try await story.claim(10)

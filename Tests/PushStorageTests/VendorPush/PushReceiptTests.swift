@@ -56,7 +56,8 @@ import Testing
             let receipt = VendorReceipt(
                 messageID: id, token: token, vendorID: nil, code: code, meaning: meaning, text: "in words", at: at)
             return try await store.storage.record(
-                [receipt], from: .huawei, tenant: tenant ?? store.tenant.key, at: store.clock.now)
+                [receipt], from: .huawei, tenant: tenant ?? store.tenant.key, at: store.clock.now
+            ).counts
         }
 
         func trace(_ id: String = "m1") async throws -> DeviceTrace {
@@ -135,6 +136,27 @@ import Testing
         #expect(try await story.record("5", .tokenDead) == .init(recorded: 1))
         #expect(try await story.claim(.fcm).isEmpty)
         #expect(try await story.trace().outcome == "pushed")
+    }
+
+    @Test func `a death that is reported is told once with its credential, and in doubt`() async throws {
+        let story = try await Story.begin()
+        let (storage, now) = (story.store.storage, story.store.clock.now)
+        let tenant = story.store.tenant.key
+        let lane = try #require(try await storage.vendorSettings(tenant: tenant, app: nil, vendor: .huawei)?.lane)
+        func report(_ code: String, _ meaning: VendorReceipt.Meaning) async throws -> [ReportedDeath] {
+            let receipt = VendorReceipt(messageID: "m1", token: "hw-token", code: code, meaning: meaning, text: "")
+            return try await storage.record([receipt], from: .huawei, tenant: tenant, at: now).deaths
+        }
+        #expect(try await report("6", .notShown).isEmpty)
+        let death = ReportedDeath(lane: lane, token: PushToken(vendor: .huawei, token: "hw-token"))
+        #expect(try await report("2", .tokenDead) == [death])
+        #expect(try await report("2", .tokenDead).isEmpty)
+        #expect(try await report("5", .tokenDead).isEmpty)
+        // Where the credential turns out to be wrong it lives again.
+        let revival = try await storage.doubt(
+            lanes: [lane], tenant: tenant, vendor: .huawei, since: now - 600_000, isNew: true, at: now)
+        #expect(revival.tokens == 1)
+        #expect(try await story.tokenStates() == ["hw-token live", "fcm-token live"])
     }
 
     @Test func `a push that had reached the phone does not ring on another token`() async throws {

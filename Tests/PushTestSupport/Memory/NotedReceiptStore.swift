@@ -18,9 +18,9 @@ public final class NotedReceiptStore: VendorReceiptStore {
 
     public func record(
         _ receipts: [VendorReceipt], from vendor: Vendor, tenant: TenantKey, at now: Milliseconds
-    ) async throws -> VendorReceiptCounts {
+    ) async throws -> (counts: VendorReceiptCounts, deaths: [ReportedDeath]) {
         noted.withLock { $0 += receipts }
-        return VendorReceiptCounts(unknown: receipts.count)
+        return (VendorReceiptCounts(unknown: receipts.count), [])
     }
 }
 

@@ -37,6 +37,8 @@ struct LaneCircuit: Sendable {
 
     /// nil = closed: pushes go out.
     private(set) var opening: Opening?
+    /// The vendor refused the credential, and nothing has closed this since: also while a brake holds.
+    private(set) var isRefused = false
     /// Failures without a success in between. Requests that were under way together count once: a connection that
     /// breaks takes all of its requests with it, and that is one fault.
     private var rounds = 0
@@ -93,6 +95,7 @@ struct LaneCircuit: Sendable {
         _ reason: Reason, _ reply: VendorReply, now: ContinuousClock.Instant, wall: Milliseconds
     ) {
         // A brake stays one until a probe proves the credential: the answers under way then are not to be believed.
+        if reason == .refused { isRefused = true }
         let reason = opening?.reason == .braked ? .braked : reason
         let pause = reason == .failing ? Self.firstPause : Self.pauseMax
         opening = Opening(
@@ -102,6 +105,7 @@ struct LaneCircuit: Sendable {
 
     mutating func close() {
         opening = nil
+        isRefused = false
         rounds = 0
         lastJob = nil
     }
@@ -109,7 +113,10 @@ struct LaneCircuit: Sendable {
     private mutating func reached(restarts: Bool) {
         rounds = 0
         lastJob = nil
-        if restarts { opening = nil }
+        if restarts {
+            opening = nil
+            isRefused = false
+        }
     }
 
     private mutating func waitAgain(now: ContinuousClock.Instant, asked: Duration? = nil) {

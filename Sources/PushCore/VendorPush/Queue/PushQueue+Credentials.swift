@@ -95,6 +95,17 @@ extension PushQueue {
         freeHeldBack()
     }
 
+    /// Tokens that a vendor's reports called dead count in the brake like those that it called dead at once: where they are
+    /// too many, their credentials are stopped and they live again.
+    public func note(_ deaths: [ReportedDeath], tenant: TenantKey, vendor: Vendor) async {
+        guard let tokenGuard else { return }
+        let answers = deaths.map { TokenBrake.Answer(lane: $0.lane, token: $0.token, isDoubtful: true) }
+        guard let doubt = tokenGuard.note(answers, tenant: tenant, vendor: vendor, at: monotonic()) else { return }
+        for lane in doubt.lanes { stop(lane: lane, reply: Self.tokensDying) }
+        await tokenGuard.revive(doubt)
+        signal.wake()
+    }
+
     /// The sender of a credential in use; nil when its settings cannot be used. Checks go through it: a second one
     /// would log in again, which some vendors limit.
     public func sender(lane: Int64) -> (any VendorSender)? { book.sender(lane) }

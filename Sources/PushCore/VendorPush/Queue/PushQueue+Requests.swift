@@ -231,17 +231,20 @@ extension PushQueue {
             outcomes.append(.init(prepared.job, meaning.change))
             if let pause = meaning.pause { pauses.append(pause) }
         }
-        if case .refused(let reply) = verdict {
-            logger.error(
-                "a vendor refused the credential",
-                metadata: ["vendor": "\(pump.sender.vendor)", "lane": "\(pump.lane)", "code": "\(reply.code)"])
-        }
-        _ = book.with(pump.lane) { lane in
+        let wasRefused = book.with(pump.lane) { lane -> Bool in
+            let wasRefused = lane.circuit.isRefused
             for pause in pauses {
                 lane.pause(pause.scope, for: pause.length, reply: pause.reply, now: instant, wall: now)
             }
             lane.circuit.note(verdict, began: began, isProbe: isProbe, now: instant, wall: now)
             lane.ended()
+            return wasRefused
+        }
+        // Once, and not for each of the requests that were under way, nor for each probe.
+        if case .refused(let reply) = verdict, wasRefused != true {
+            logger.error(
+                "a vendor refused the credential",
+                metadata: ["vendor": "\(pump.sender.vendor)", "lane": "\(pump.lane)", "code": "\(reply.code)"])
         }
         recorder.record(outcomes)
         freeHeldBack(in: pump.lane)
