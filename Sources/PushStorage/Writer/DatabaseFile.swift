@@ -44,8 +44,10 @@ final class DatabaseFile: Sendable {
     }
 
     private static let readersMax = 8
-    private static let writerCacheKiB = 131_072
-    private static let readerCacheKiB = 8_192
+    /// SQLite's own copies of pages, for each connection; beyond them the system's copies are a read away. All of them
+    /// together are what waiting jobs cost in memory, however many wait.
+    private static let writerCacheKiB = 65_536
+    private static let readerCacheKiB = 2_048
 
     private static func open(_ path: String) throws -> DatabasePool {
         var configuration = Configuration()
