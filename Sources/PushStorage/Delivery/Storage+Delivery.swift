@@ -141,14 +141,14 @@ extension Storage: DeliveryStore {
         try await file.read { db in
             // A seek per lane: the jobs of one lane may be many.
             let rows = try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT lane, min(due) FROM (
-                        SELECT v.lane, (SELECT min(p.not_before) FROM push p
-                            WHERE p.lane = v.lane AND p.class = c.value AND p.state = 'waiting') AS due
-                        FROM vendor_settings v, json_each('[0, 1]') c)
-                    WHERE due IS NOT NULL GROUP BY lane
-                    """)
+                db.cachedStatement(
+                    sql: """
+                        SELECT lane, min(due) FROM (
+                            SELECT v.lane, (SELECT min(p.not_before) FROM push p
+                                WHERE p.lane = v.lane AND p.class = c.value AND p.state = 'waiting') AS due
+                            FROM vendor_settings v, json_each('[0, 1]') c)
+                        WHERE due IS NOT NULL GROUP BY lane
+                        """))
             return Dictionary(rows.map { ($0[0], $0[1]) }) { first, _ in first }
         }
     }

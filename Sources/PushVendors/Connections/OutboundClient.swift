@@ -71,6 +71,7 @@ package final class OutboundClient: Sendable {
     private let connectionsMax: Int
     private let settings: ConnectionSettings
     private let state = Mutex(State())
+    private let deadlines = SharedDeadlines()
 
     package init(origin: EndpointURL, trust: Trust, connectionsMax: Int, settings: ConnectionSettings) {
         self.origin = origin
@@ -96,7 +97,7 @@ package final class OutboundClient: Sendable {
             if request.method != .GET { outgoing.body = .bytes(ByteBuffer(bytes: request.body)) }
             RequestStart.current?.report()
             let response = try await generation.client.execute(outgoing, deadline: deadline)
-            let body = await Self.read(response, bytesMax: bytesMax(of: request), until: deadline)
+            let body = await read(response, bytesMax: bytesMax(of: request), until: deadline)
             give(back: generation, after: nil)
             return .success(
                 OutboundReply(status: Int(response.status.code), headers: response.headers, body: body))
@@ -237,29 +238,21 @@ package final class OutboundClient: Sendable {
     // MARK: Bodies
 
     /// Up to the limit and the deadline. A body that breaks off is what came of it: the status has been said.
-    private static func read(
+    private func read(
         _ response: HTTPClientResponse, bytesMax: Int, until deadline: NIODeadline
     ) async -> [UInt8] {
         if response.headers.first(name: "content-length") == "0" { return [] }
-        return await withTaskGroup(of: [UInt8]?.self) { group in
-            group.addTask {
-                var bytes: [UInt8] = []
-                do {
-                    for try await part in response.body {
-                        bytes.append(contentsOf: part.readableBytesView.prefix(bytesMax - bytes.count))
-                        if bytes.count >= bytesMax { break }
-                    }
-                } catch {
-                    return bytes
+        return await deadlines.run(until: deadline) {
+            var bytes: [UInt8] = []
+            do {
+                for try await part in response.body {
+                    bytes.append(contentsOf: part.readableBytesView.prefix(bytesMax - bytes.count))
+                    if bytes.count >= bytesMax { break }
                 }
+            } catch {
                 return bytes
             }
-            group.addTask {
-                try? await Task.sleep(for: .nanoseconds((deadline - .now()).nanoseconds))
-                return nil
-            }
-            defer { group.cancelAll() }
-            return await group.next().flatMap { $0 } ?? []
+            return bytes
         }
     }
 

@@ -1,6 +1,8 @@
+import DequeModule
+
 /// Jobs of one lane that were claimed and wait for a free request: as they are on disk, nothing is read for them yet.
 struct Backlog: Sendable {
-    private var jobs: [MessageClass: [PushJob]] = [:]
+    private var jobs: [MessageClass: Deque<PushJob>] = [:]
     /// Of messages whose pushes were not all alike: how many fit into a request.
     private var perRequest: [MessageKey: Int] = [:]
 
@@ -17,7 +19,7 @@ struct Backlog: Sendable {
     mutating func putBack(_ returned: [PushJob]) {
         for messageClass in MessageClass.allCases {
             let mine = returned.filter { $0.messageClass == messageClass }
-            if !mine.isEmpty { jobs[messageClass] = mine + (jobs[messageClass] ?? []) }
+            if !mine.isEmpty { jobs[messageClass, default: []].prepend(contentsOf: mine) }
         }
     }
 
@@ -26,7 +28,9 @@ struct Backlog: Sendable {
         return MessageClass.allCases.flatMap { jobs[$0] ?? [] }
     }
 
-    mutating func remove(_ messageClass: MessageClass) -> [PushJob] { jobs.removeValue(forKey: messageClass) ?? [] }
+    mutating func remove(_ messageClass: MessageClass) -> [PushJob] {
+        jobs.removeValue(forKey: messageClass).map(Array.init) ?? []
+    }
 
     /// Removes the jobs that `isChosen` says.
     mutating func remove(where isChosen: (PushJob) -> Bool) -> [PushJob] {
@@ -50,19 +54,18 @@ struct Backlog: Sendable {
         var taken: [PushJob] = []
         var room = Room(requests: requests, form: form)
         for messageClass in MessageClass.allCases {
-            guard let waiting = jobs[messageClass], !waiting.isEmpty else { continue }
+            // Taken out, so that it is changed in place: this runs for every few requests, however much waits.
+            guard var waiting = jobs.removeValue(forKey: messageClass), !waiting.isEmpty else { continue }
             var left: [PushJob] = []
-            var next = waiting.startIndex
-            while next < waiting.endIndex, taken.count < jobsMax, !room.isFull {
-                let job = waiting[next]
-                next += 1
+            while taken.count < jobsMax, !room.isFull, let job = waiting.popFirst() {
                 if room.add(job, perRequest: perRequest[job.message]) {
                     taken.append(job)
                 } else {
                     left.append(job)
                 }
             }
-            jobs[messageClass] = left + waiting[next...]
+            waiting.prepend(contentsOf: left)
+            jobs[messageClass] = waiting
         }
         return taken
     }

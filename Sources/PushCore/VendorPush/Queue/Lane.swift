@@ -57,10 +57,11 @@ struct Lane: Sendable {
     private static let depthMin = 64
     private static let depthMax = 4000
 
-    /// Four times what can be under way: enough for every request to go on while more is fetched.
+    /// Eight times what can be under way: enough for every request to go on while more is fetched, in transactions that
+    /// are worth their sync.
     private static func depth(of sender: any VendorSender) -> Int {
         let underWay = max(1, sender.concurrentMax).multipliedReportingOverflow(by: max(1, sender.batchForm.max))
-        let ready = underWay.overflow || underWay.partialValue > depthMax ? depthMax : underWay.partialValue * 4
+        let ready = underWay.overflow || underWay.partialValue > depthMax ? depthMax : underWay.partialValue * 8
         let depth = min(depthMax, max(depthMin, ready))
         return min(depth, max(heldAlways, sender.budget.perSecond.map { Int(clamping: $0) } ?? depth))
     }

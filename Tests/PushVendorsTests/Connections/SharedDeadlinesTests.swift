@@ -1,0 +1,33 @@
+import NIOCore
+import Synchronization
+import Testing
+
+@testable import PushVendors
+
+@Suite struct SharedDeadlinesTests {
+    private let deadlines = SharedDeadlines()
+
+    @Test func `work that is done in time is left alone, what hangs is cancelled soon after its deadline`() async {
+        let start = ContinuousClock.now
+        async let quick = deadlines.run(until: .now() + .seconds(30)) { "quick" }
+        async let hanging = deadlines.run(until: .now() + .milliseconds(300)) {
+            try? await Task.sleep(for: .seconds(20))
+            return Task.isCancelled ? "cancelled" : "hung"
+        }
+        #expect(await quick == "quick")
+        #expect(await hanging == "cancelled")
+        let took = ContinuousClock.now - start
+        #expect(took >= .milliseconds(300) && took < .seconds(10))
+    }
+
+    @Test func `deadlines are kept again after a time without any`() async throws {
+        for _ in 0..<2 {
+            let ending = await deadlines.run(until: .now()) {
+                try? await Task.sleep(for: .seconds(20))
+                return Task.isCancelled
+            }
+            #expect(ending)
+            try await Task.sleep(for: SharedDeadlines.step * 2)
+        }
+    }
+}
