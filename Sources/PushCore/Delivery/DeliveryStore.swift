@@ -151,7 +151,7 @@ public struct PushSubject: Sendable {
 /// Whom a message is from, as people know them; nil where there is none or it has no name.
 public struct SenderNames: Sendable, Hashable {
     public var group: String?
-    /// The user's id in the tenant's own system: the gateway knows no other name of people.
+    /// The nick that the user was imported with, else the id in the tenant's own system.
     public var user: String?
     /// The app that sent it, in its own name or for a user.
     public var app: String?

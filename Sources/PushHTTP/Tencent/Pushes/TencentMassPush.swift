@@ -71,8 +71,9 @@ struct TencentMassPush: Sendable {
     private func sender(of call: TencentCall) async throws -> String? {
         guard let name = try call.string("From_Account", orThrow: 90008), !name.isEmpty else { return nil }
         guard IDRules.isUserID(name) else { throw TencentError(90008, "From_Account is not valid.") }
-        let isAdministrator = name == App.administrator || call.app.app.tencentAdmins.contains(name)
-        if isAdministrator, try await accounts.known(among: [name], as: call.principal).isEmpty { return nil }
+        if call.isAdministrator(name), try await accounts.known(among: [name], as: call.principal).isEmpty {
+            return nil
+        }
         return "user:" + name
     }
 
