@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import zlib
 
 
 class Gateway:
@@ -101,3 +102,15 @@ def make_tenant(gateway, token, number):
     """A tenant with an app."""
     gateway.call("POST", "/v1/admin/tenants", {"tenantNo": number}, bearer=token)
     return gateway.call("POST", "/v1/admin/apps", {"tenantNo": number, "name": number}, bearer=token)
+
+
+def user_sig(app, identifier):
+    """A UserSig, version 2, good for an hour."""
+    now = int(time.time())
+    claims = [("identifier", identifier), ("sdkappid", app["sdkAppId"]), ("time", now), ("expire", 3600)]
+    text = "".join(f"TLS.{name}:{value}\n" for name, value in claims)
+    document = {"TLS.ver": "2.0"} | {f"TLS.{name}": value for name, value in claims}
+    digest = hmac.digest(app["signingKey"].encode(), text.encode(), hashlib.sha256)
+    document["TLS.sig"] = base64.b64encode(digest).decode()
+    stream = zlib.compress(json.dumps(document).encode())
+    return base64.b64encode(stream).decode().translate(str.maketrans("+/=", "*-_"))

@@ -37,8 +37,10 @@ extension Messaging {
                 results.append(.failure(error))
             }
         }
-        options.numbers = first?.numbers.map {
-            SendOptions.Numbers(sequence: $0.sequence, random: $0.random, seconds: $0.seconds)
+        if let chosen = first?.numbers {
+            // Whether another one is a repeat is still told by what was sent.
+            options.numbers?.reserved = chosen.sequence
+            options.numbers?.seconds = chosen.seconds
         }
         results += try await copies(of: draft, to: Array(rest), as: principal, options: options)
         return CopiesOutcome(results: results, aliases: first?.aliases)

@@ -42,6 +42,15 @@ import Testing
             (.prescription, #"{"title":"Rx"}"#, "Rx", "Rx"), (.prescription, "{}", "[Prescription]", "[处方]"),
             (.orgUpdate, "{}", "[Organization update]", "[组织更新]"), (.custom, "{}", "[Message]", "[消息]"),
             (.unknown, "{}", "[Message]", "[消息]"), (MessageType(rawValue: 77), "{}", "[Message]", "[消息]"),
+            (
+                .custom,
+                #"{"MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"at "}},{"MsgType":"TIMLocationElem","#
+                    + #""MsgContent":{"Desc":"x"}},{"MsgType":"TIMFaceElem","MsgContent":{}},{"MsgType":"TIMImageElem","#
+                    + #""MsgContent":{}},{"MsgType":"TIMCustomElem","MsgContent":{"Desc":"!"}}]}"#,
+                "at [Location][Face][Photo]!", "at [位置][表情][图片]!"
+            ),
+            (.custom, #"{"MsgBody":[{"MsgType":"TIMCustomElem","MsgContent":{}}]}"#, "[Message]", "[消息]"),
+            (.custom, #"{"MsgBody":"x"}"#, "[Message]", "[消息]"),
             (.call, #"{"status":"invite"}"#, "[Call]", "[通话]"),
             (.call, #"{"avType":1}"#, "[Voice call]", "[语音通话]"),
             (.call, #"{"avType":"audio"}"#, "[Voice call]", "[语音通话]"),
