@@ -101,9 +101,19 @@ struct Gateway: Sendable {
             walker.wake()
         }
         let seen = SeenDevices(devices: storage, logger: logger)
+        let comings = PresenceReporter(store: storage, presence: presence, clock: clock, logger: logger)
+        let webhookRetention = WebhookRetention(store: storage, clock: clock, logger: logger)
         let presenceLine = try PresenceConnection(
             connection, presence: presence, devices: storage, loop: requestLoop, limits: limits, clock: clock,
-            logger: logger, doubtEnded: { planner.presenceDoubtEnded() }, changed: { seen.note($0) })
+            logger: logger,
+            doubtEnded: {
+                planner.presenceDoubtEnded()
+                comings.doubtEnded()
+            },
+            changed: {
+                seen.note($0)
+                comings.note($0)
+            })
         self.presenceLine = presenceLine
 
         // MARK: Operations
@@ -168,6 +178,8 @@ struct Gateway: Sendable {
                     settings: pushSettings, store: storage, queue: pushQueue, access: storage, ids: ids, clock: clock),
                 limitSettings: LimitSettings(access: storage, limits: limits, clock: clock),
                 templateSettings: TemplateSettings(access: storage, clock: clock),
+                webhooks: Webhooks(
+                    store: storage, catalog: vendors, access: storage, limits: limits, clock: clock),
                 jwks: signer.jwks,
                 missing: {
                     var missing: [String] = []
@@ -193,6 +205,8 @@ struct Gateway: Sendable {
             },
             Worker("delivery marks") { await progress.run() },
             Worker("last seen") { await seen.run() },
+            Worker("comings and goings") { await comings.run() },
+            Worker("webhook retention") { await webhookRetention.run() },
             Worker("eraser") { await eraser.run() },
         ]
         if let broker { services.append(broker) }
