@@ -99,3 +99,6 @@ CREATE TABLE webhook_online (
     since  INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX webhook_online_of_tenant ON webhook_online (tenant);
+
+-- What is to be tried: rows that wait for no time (not_before 0) account by account, the others by their time.
+CREATE INDEX webhook_retry_in_line ON webhook_retry (tenant, is_aside, not_before, account, position);

@@ -32,6 +32,18 @@ struct WebhookEventRows {
         return try resolve(rows.compactMap(Self.stored), of: tenant)
     }
 
+    /// Those at these positions, oldest first.
+    func events(of tenant: TenantKey, at positions: [Int64]) throws -> [WebhookEvent] {
+        let rows = try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT position, at, type, account, message, device, detail FROM webhook_event
+                    WHERE position IN (SELECT value FROM json_each(?)) AND tenant = ? ORDER BY position
+                    """),
+            arguments: [KeyList.json(positions), tenant.rawValue])
+        return try resolve(rows.compactMap(Self.stored), of: tenant)
+    }
+
     /// Oldest first, of one type: as many as there are among the next events, and how far those were looked through.
     func events(
         of tenant: TenantKey, type: WebhookEventType, after position: Int64, limit: Int

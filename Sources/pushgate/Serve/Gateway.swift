@@ -102,6 +102,15 @@ struct Gateway: Sendable {
         }
         let seen = SeenDevices(devices: storage, logger: logger)
         let comings = PresenceReporter(store: storage, presence: presence, clock: clock, logger: logger)
+        let callbacks = try LiveCallbacks(
+            allowPrivateEndpoints: settings.allowsPrivateEndpoints, caFile: settings.caFile, clock: clock,
+            logger: logger)
+        let tencentEvents = TencentWebhookFormat(
+            form: TencentEventForm(form: TencentCallbackForm { storage.apps(of: $0) }, facts: storage))
+        let webhookDelivery = WebhookDelivery(
+            store: storage, caller: callbacks,
+            format: { $0 == .tencent ? tencentEvents : StandardWebhookFormat() }, signal: storage.webhookSignal,
+            clock: clock, logger: logger)
         let webhookRetention = WebhookRetention(store: storage, clock: clock, logger: logger)
         let presenceLine = try PresenceConnection(
             connection, presence: presence, devices: storage, loop: requestLoop, limits: limits, clock: clock,
@@ -162,7 +171,7 @@ struct Gateway: Sendable {
                 metrics: GatewayMetrics(
                     store: storage, presence: presence,
                     pushes: { PushFigures(pushQueue, receipts: vendorReceipts.counts) },
-                    stops: { tokenGuard.stopCount }),
+                    stops: { tokenGuard.stopCount }, webhooks: { try await webhookDelivery.figures() }),
                 quarantine: TokenQuarantine(
                     store: storage, access: storage, devices: storage, clock: clock, revived: { pushQueue.wake() }),
                 registry: registry,
@@ -228,6 +237,8 @@ struct Gateway: Sendable {
                 }
                 await pushQueue.run()
             },
+            Closing("webhook connections") { await callbacks.shutdown() },
+            Worker("webhooks") { await webhookDelivery.run() },
             Worker("expander") { await expander.run() },
             Worker("push ledger") { await ledger.run() },
             Worker("retention") { await retention.run() },
