@@ -54,7 +54,8 @@ public final class LiveCallbacks: CallbackCaller {
         let (answers, input) = AsyncStream.makeStream(of: CallbackAnswer.self, bufferingPolicy: .bufferingOldest(1))
         let call = Task { input.yield(await send(request, to: url, within: timeout)) }
         let timer = Task {
-            try? await Task.sleep(for: timeout + .milliseconds(200))  // throws on cancellation only, when nobody waits any more
+            // Throws on cancellation only, when nobody waits any more.
+            try? await Task.sleep(for: timeout + .milliseconds(200))
             input.yield(.failed(reason: "timeout"))
         }
         defer {
