@@ -191,7 +191,7 @@ let package = Package(
             name: "GatewayTests",
             dependencies: [
                 "PushCredentials", "PushGateClient", "PushSimulators", "MosquittoClient", asyncHTTPClient, crypto,
-                nioCore,
+                nioCore, nioHTTP1, nioPosix,
                 nioSSL, swiftASN1, x509,
             ]),
     ]

@@ -53,7 +53,7 @@ CREATE TABLE webhook_event (
     detail   TEXT                                                        -- JSON: what no row says
 ) STRICT;
 CREATE INDEX webhook_event_of_tenant ON webhook_event (tenant, position);
-CREATE INDEX webhook_event_by_time ON webhook_event (at);
+CREATE INDEX webhook_event_by_time ON webhook_event (tenant, at);
 
 -- Events that are not delivered although their turn has come: failed ones, and those of the same account behind them.
 CREATE TABLE webhook_retry (
@@ -90,3 +90,15 @@ ALTER TABLE push ADD COLUMN is_begun INTEGER NOT NULL DEFAULT 0 CHECK (is_begun 
 
 -- What a member is called in the group.
 ALTER TABLE group_member ADD COLUMN name_card TEXT;
+
+-- Devices that a tenant's service was last told are online: of tenants that have a webhook. What is told twice, or that
+-- a connection ended while the gateway was down, shows in it.
+CREATE TABLE webhook_online (
+    device INTEGER PRIMARY KEY,
+    tenant INTEGER NOT NULL,
+    since  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX webhook_online_of_tenant ON webhook_online (tenant);
+
+-- What is to be tried: rows that wait for no time (not_before 0) account by account, the others by their time.
+CREATE INDEX webhook_retry_in_line ON webhook_retry (tenant, is_aside, not_before, account, position);

@@ -24,6 +24,7 @@ public struct HTTPServices: Sendable {
     public let credentialChecks: CredentialChecks
     public let limitSettings: LimitSettings
     public let templateSettings: TemplateSettings
+    public let webhooks: Webhooks
     /// The public keys of device credentials, a JSON Web Key Set.
     public let jwks: [UInt8]
     /// Names of what is missing for work (`store`, `broker`); empty = ready.
@@ -42,7 +43,7 @@ public struct HTTPServices: Sendable {
         imports: Imports, changes: MessageChanges,
         conversations: Conversations, broadcasts: Broadcasts, receipts: Receipts, pushSettings: PushSettings,
         vendorReceipts: VendorReceipts, credentialChecks: CredentialChecks, limitSettings: LimitSettings,
-        templateSettings: TemplateSettings, jwks: [UInt8],
+        templateSettings: TemplateSettings, webhooks: Webhooks, jwks: [UInt8],
         missing: @escaping @Sendable () async -> [String], broker: @escaping @Sendable (String?) -> BrokerAddress,
         limits: Limits, clock: WallClock = .system, logger: Logger
     ) {
@@ -68,6 +69,7 @@ public struct HTTPServices: Sendable {
         self.credentialChecks = credentialChecks
         self.limitSettings = limitSettings
         self.templateSettings = templateSettings
+        self.webhooks = webhooks
         self.jwks = jwks
         self.missing = missing
         self.broker = broker

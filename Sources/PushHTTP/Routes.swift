@@ -23,6 +23,7 @@ enum Routes {
         let tags = TagRoutes(tags: services.tags, limits: services.limits)
         let limitSettings = LimitSettingsRoutes(settings: services.limitSettings)
         let templates = TemplateSettingsRoutes(settings: services.templateSettings)
+        let webhooks = WebhookRoutes(webhooks: services.webhooks, limits: services.limits)
         let broadcasts = BroadcastRoutes(broadcasts: services.broadcasts)
         let pushSettings = PushSettingsRoutes(
             settings: services.pushSettings, checks: services.credentialChecks)
@@ -111,6 +112,14 @@ enum Routes {
             .principal(.put, "/v1/accounts/import", accounts.ensure),
             .principal(.delete, "/v1/accounts/import", accounts.delete),
             .principal(.get, "/v1/presence", accounts.presence),
+
+            .principal(.get, "/v1/settings/webhook", webhooks.read),
+            .principal(.put, "/v1/settings/webhook", webhooks.put),
+            .principal(.delete, "/v1/settings/webhook", webhooks.delete),
+            .principal(.get, "/v1/events", webhooks.events),
+            .principal(.post, "/v1/events/replay", webhooks.replay),
+            .principal(.get, "/v1/events/requests", webhooks.requests),
+            .principal(.get, "/v1/events/retries", webhooks.retries),
 
             .principal(.get, "/v1/settings/limits", limitSettings.read),
             .principal(.put, "/v1/settings/limits", limitSettings.put),

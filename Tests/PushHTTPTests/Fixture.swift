@@ -18,6 +18,7 @@ struct Fixture {
     let receiptAddress = ReceiptAddress(key: Array(repeating: 9, count: 32), publicURL: nil)
     let quarantine = MemoryQuarantine()
     let usage = MemoryPushLedger()
+    let webhooks = MemoryWebhookStore()
     let administration: Administration
     let registry: DeviceRegistry
     let adminToken: String
@@ -108,6 +109,8 @@ struct Fixture {
                     clock: clock),
                 limitSettings: LimitSettings(access: access, limits: limits, clock: clock),
                 templateSettings: TemplateSettings(access: access, clock: clock),
+                webhooks: Webhooks(
+                    store: webhooks, catalog: AnyVendorCatalog(), access: access, limits: limits, clock: clock),
                 jwks: signer.jwks, missing: { missing },
                 broker: { BrokerAddress(host: $0 ?? "none", port: 1883, isTLS: false, websocketPort: nil) },
                 limits: limits, logger: logger),

@@ -42,6 +42,8 @@ class World:
         honor = GATEWAY.call(
             "PUT", "/v1/settings/push/honor", {"appId": "1", "clientId": "c", "clientSecret": "s"}, bearer=self.app)
         self.receipts = honor["receiptUrl"].split("/")[-3:]
+        # Nobody listens there; nothing leaves this machine.
+        GATEWAY.call("PUT", "/v1/settings/webhook", {"url": "http://127.0.0.1:9/events"}, bearer=self.app)
         self.groups = []
         self.messages = []
         self.broadcasts = []
@@ -113,6 +115,8 @@ def bearer_for(case, name):
         return WORLD.tenant()
     if name.endswith("PushSettings"):
         return WORLD.spare
+    if name in ("deleteWebhook", "setWebhook"):
+        return WORLD.tenant()
     way = CHANCE.choice(ways)
     if "user" in way:
         return signature(STATE["app"], CHANCE.choice(USERS + [WORLD.new_name("user")]))
@@ -224,6 +228,11 @@ def complete_body(body, name):
         body["groupId"] = WORLD.new_name("made")
     if "users" in body and isinstance(body["users"], list):
         body["users"] = CHANCE.sample(USERS + [WORLD.new_name("user")], CHANCE.randrange(1, 4))
+    if name == "setWebhook":
+        body["url"] = "http://127.0.0.1:9/events"
+        body.pop("secret", None)
+    if name == "replayEvents":
+        body = {"after": ""} if likely(0.5) else {"since": 0}
     if name == "setPushSettings":
         # Nobody listens there; nothing leaves this machine.
         body = {"url": "http://127.0.0.1:9/in"}

@@ -34,12 +34,14 @@ public final class GatewayMetrics: Sendable {
         let readAt: ContinuousClock.Instant
         let statistics: StoreStatistics
         let waiting: [Vendor: Int64]
+        let webhooks: WebhookFigures
     }
 
     private let store: any StatisticsStore
     private let presence: PresenceBook
     private let pushes: @Sendable () -> PushFigures
     private let stops: @Sendable () -> Int
+    private let webhooks: @Sendable () async throws -> WebhookFigures
     private let now: @Sendable () -> ContinuousClock.Instant
     private let stored = Mutex<Stored?>(nil)
     /// The reading that others wait for: many who ask at once cost one.
@@ -50,14 +52,18 @@ public final class GatewayMetrics: Sendable {
     /// - Parameters:
     ///   - pushes: what the push queue counts.
     ///   - stops: credentials that were stopped because too many of their tokens died.
+    ///   - webhooks: what delivery to tenants' services counts.
     public init(
         store: any StatisticsStore, presence: PresenceBook, pushes: @escaping @Sendable () -> PushFigures,
-        stops: @escaping @Sendable () -> Int, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+        stops: @escaping @Sendable () -> Int,
+        webhooks: @escaping @Sendable () async throws -> WebhookFigures = { WebhookFigures() },
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) {
         self.store = store
         self.presence = presence
         self.pushes = pushes
         self.stops = stops
+        self.webhooks = webhooks
         self.now = now
     }
 
@@ -66,7 +72,7 @@ public final class GatewayMetrics: Sendable {
         let stored = try await figures()
         let found = stored.statistics
         let pushes = pushes()
-        return [
+        let families: [MetricFamily] = [
             MetricFamily("pushgate_tenants", .gauge, "Tenants.", value: found.tenants),
             MetricFamily("pushgate_accounts", .gauge, "Accounts.", value: found.accounts),
             MetricFamily(
@@ -119,6 +125,29 @@ public final class GatewayMetrics: Sendable {
                 "pushgate_push_brakes_total", .counter,
                 "Credentials that were stopped because too many of their tokens died.", value: stops()),
         ]
+        return families + Self.families(stored.webhooks)
+    }
+
+    private static func families(_ webhooks: WebhookFigures) -> [MetricFamily] {
+        [
+            MetricFamily(
+                "pushgate_webhook_events_waiting", .gauge, "Events that wait for delivery to tenants' services.",
+                value: webhooks.waiting),
+            MetricFamily(
+                "pushgate_webhook_events_aside", .gauge, "Events that were given up after a day.",
+                value: webhooks.aside),
+            MetricFamily(
+                "pushgate_webhook_events_delivered_total", .counter,
+                "Events that tenants' services took since the start.", value: webhooks.delivered),
+            MetricFamily(
+                "pushgate_webhook_requests_total", .counter, "Requests with events since the start, by outcome.",
+                ["delivered", "refused", "failed"].map {
+                    .init([.init("outcome", $0)], Int64(webhooks.requests[$0] ?? 0))
+                }),
+            MetricFamily(
+                "pushgate_webhook_endpoints_down", .gauge, "Tenants whose endpoint fails just now.",
+                value: webhooks.down),
+        ]
     }
 
     private static func samples(_ counts: [Vendor: [String: Int]], label: String) -> [MetricFamily.Sample] {
@@ -150,9 +179,10 @@ public final class GatewayMetrics: Sendable {
         if let known = stored.withLock({ $0 }), now - known.readAt < Self.storedFor { return known }
         let task = reading.withLock { reading in
             if let reading { return reading }
-            let task = Task { [store] in
+            let task = Task { [store, webhooks] in
                 Stored(
-                    readAt: now, statistics: try await store.statistics(), waiting: try await store.waitingPushes())
+                    readAt: now, statistics: try await store.statistics(), waiting: try await store.waitingPushes(),
+                    webhooks: try await webhooks())
             }
             reading = task
             return task

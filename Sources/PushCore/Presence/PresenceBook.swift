@@ -55,6 +55,9 @@ public final class PresenceBook: Sendable {
         state.withLock { $0.connections[deviceID] == nil ? nil : $0.since[deviceID] }
     }
 
+    /// Everyone who is connected for certain, and since when.
+    public var connectedDevices: [String: Milliseconds] { state.withLock { $0.since } }
+
     public var isInDoubt: Bool { state.withLock { $0.isInDoubt } }
 
     public var connectedCount: Int { state.withLock { $0.connections.count } }

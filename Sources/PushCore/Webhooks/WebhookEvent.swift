@@ -84,5 +84,7 @@ public struct WebhookEvent: Sendable {
     }
 
     /// `webhook-id`: the same on every try and in every replay.
-    public var id: String { "evt_\(position)" }
+    public var id: String { Self.id(at: position) }
+
+    static func id(at position: Int64) -> String { "evt_\(position)" }
 }

@@ -25,7 +25,7 @@ extension WebhookEvent {
                 writer.member("messageId", ifPresent: message?.id)
                 writer.member("deviceId", ifPresent: device?.deviceID)
                 writePerson(into: &writer)
-                writeDetail(["vendor", "vendorId", "meaning", "reason", "code", "text"], into: &writer)
+                writeDetail(["vendor", "vendorId", "meaning", "reason", "code", "text", "replaces"], into: &writer)
             }
         }
     }

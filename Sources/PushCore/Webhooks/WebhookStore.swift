@@ -19,9 +19,11 @@ public protocol WebhookStore: Sendable {
     ) async throws -> [WebhookEvent]
     /// The first position at or after a time; nil when nothing is that new.
     func webhookPosition(of tenant: TenantKey, at time: Milliseconds) async throws -> Int64?
-    /// Records that no command of the store makes: who came and went.
+    /// Records that no command of the store makes: who came and went. A device that is told online already is not told
+    /// so again.
     func recordPresence(_ changes: [PresenceChange]) async throws
-    /// Takes events away that are older than `keptSince`, and that no delivery waits for. True when there is more.
+    /// Takes events away that are older than `keptSince`, and that no delivery waits for; those set aside are kept a
+    /// week longer. In steps of `limit` rows. True when there is more.
     func dropWebhookEvents(before keptSince: Milliseconds, limit: Int) async throws -> Bool
 
     // MARK: Delivery
@@ -40,6 +42,12 @@ public protocol WebhookStore: Sendable {
     func replayWebhookEvents(of tenant: TenantKey, after position: Int64, at now: Milliseconds) async throws -> Int
     /// The delivery log, newest first.
     func webhookRequests(of tenant: TenantKey, before key: Int64?, limit: Int) async throws -> [WebhookRequest]
+}
+
+/// What services were told of who is there. Implemented by PushStorage.
+public protocol PresenceEventStore: WebhookStore {
+    /// A page of the devices that were last told online, after one of them.
+    func devicesToldOnline(after device: String?, limit: Int) async throws -> [String]
 }
 
 /// An event that waits for another try.

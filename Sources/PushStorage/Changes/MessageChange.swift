@@ -11,6 +11,7 @@ struct MessageChange {
 
     private var db: Database { writer.db }
     private var erasure: ContentErasure { ContentErasure(writer: writer, feed: feed) }
+    private var webhooks: WebhookLog { WebhookLog(writer: writer) }
     private var followUps: FollowUps { FollowUps(writer: writer, feed: feed, limits: limits, now: now) }
 
     private static let unknown = GatewayError(.notFound, "There is no such message.")
@@ -34,6 +35,9 @@ struct MessageChange {
         try erasure.replace(
             message, content: edit.content, timestamp: edit.timestamp ?? message.timestamp, at: serverTime)
         guard let revised = try reread(message) else { throw Self.unknown }
+        try webhooks.record(
+            .messageUpdated, tenant: message.tenantKey, account: message.senderAccount, message: message.key,
+            detail: { $0.member("revision", revised.revision) }, at: serverTime)
         return MessageRevision(
             revision: revised.revision, serverTime: serverTime,
             isFollowed: try tell(revised, about: revised, revision: revised.revision))
@@ -58,6 +62,9 @@ struct MessageChange {
         try JobRows(writer: writer).endTags(message.key, at: at)
         guard let erased = try reread(message) else { throw Self.unknown }
         let actor = Self.actor(principal)
+        try webhooks.record(
+            .messageRevoked, tenant: message.tenantKey, account: message.senderAccount, message: message.key,
+            detail: { $0.member("by", actor.name) }, at: at)
         let event = try EventArchive(writer: writer, ids: ids, tenant: principal.tenant, now: now).insert(
             .revoked(messageID: message.id, sender: message.from, by: actor.name), by: actor,
             in: Self.group(of: message), to: message.form == .broadcast ? MessageRows.everyone : "", recipients: nil)
@@ -102,10 +109,12 @@ struct MessageChange {
         let at = writer.serverTime(now)
         if message.form == .single {
             try erasure.erase(message, as: .burned, at: at)
+            try noteBurned(message, by: account, isErased: true, at: at)
             try tellBurned(message, by: account, tenant: device.tenant, to: [account.key, message.senderAccount])
         } else {
             let isLast = try burnCopy(of: message, account.key, at: at)
             if isLast { try erasure.erase(message, as: .burned, at: at) }
+            try noteBurned(message, by: account, isErased: isLast, at: at)
             try tellBurned(
                 message, by: account, tenant: device.tenant,
                 to: [account.key, isLast ? message.senderAccount : nil])
@@ -160,10 +169,23 @@ struct MessageChange {
                     WHERE b.message = ? ORDER BY b.at DESC, b.account DESC LIMIT 1
                     """, arguments: [key.rawValue])
         else { return }
-        try erasure.erase(message, as: .burned, at: writer.serverTime(now))
-        try tellBurned(
-            message, by: AccountRef(key: AccountKey(rawValue: last[0]), id: last[1]), tenant: owner,
-            to: [message.senderAccount])
+        let at = writer.serverTime(now)
+        try erasure.erase(message, as: .burned, at: at)
+        let account = AccountRef(key: AccountKey(rawValue: last[0]), id: last[1])
+        try noteBurned(message, by: account, isErased: true, at: at)
+        try tellBurned(message, by: account, tenant: owner, to: [message.senderAccount])
+    }
+
+    /// - Parameter isErased: the original is gone, not only this account's copy.
+    private func noteBurned(
+        _ message: ArchivedMessage, by account: AccountRef, isErased: Bool, at: Milliseconds
+    ) throws {
+        try webhooks.record(
+            .messageBurned, tenant: message.tenantKey, account: account.key, message: message.key,
+            detail: { writer in
+                writer.member("by", account.id)
+                writer.member("erased", isErased)
+            }, at: at)
     }
 
     private func tellBurned(

@@ -21,6 +21,12 @@ struct Reading {
         let after = max(before, min(seq ?? last, last))
         if after > before {
             try ReadCursors.move(writer, of: account.key, peer.peer, to: after, at: now)
+            try WebhookLog(writer: writer).record(
+                .messageRead, tenant: principal.tenant.key, account: account.key,
+                detail: { writer in
+                    writer.member("peer", peer.id)
+                    writer.member("seq", after)
+                }, at: now)
             try tellOwnDevices(peer, through: after)
             try tellSender(peer.peer, entries, from: before, through: after)
             try endPushes(peer.peer, through: after)

@@ -77,6 +77,13 @@ struct RegistryRules {
                     broadcastHead,
                 ])
             key = DeviceKey(rawValue: db.lastInsertedRowID)
+            if let bound {
+                try noteMoved(
+                    DeviceKey(rawValue: bound[0]), from: AccountKey(rawValue: bound[2]), what: "code",
+                    to: account.key, device: deviceID, tenant: tenant)
+            }
+            try WebhookLog(writer: writer).record(
+                .deviceRegistered, tenant: tenant, account: account.key, device: key, at: now)
         }
         touched.deviceIDs.append(deviceID)
         if let tokens = draft.tokens {
@@ -108,6 +115,24 @@ struct RegistryRules {
         try db.execute(
             sql: "INSERT INTO audit (at, actor, action, subject) VALUES (?, 'registration', 'device.moved', ?)",
             arguments: [now, subject])
+    }
+
+    /// Tells the tenant's service that a device's code or token is another account's now.
+    private func noteMoved(
+        _ old: DeviceKey, from account: AccountKey, what: String, to newAccount: AccountKey, device: String,
+        tenant: TenantKey
+    ) throws {
+        let log = WebhookLog(writer: writer)
+        guard log.isNeeded(for: tenant) else { return }
+        let newID = try String.fetchOne(
+            db, sql: "SELECT account_id FROM account WHERE key = ?", arguments: [newAccount.rawValue])
+        try log.record(
+            .deviceMoved, tenant: tenant, account: account, device: old,
+            detail: { writer in
+                writer.member("what", what)
+                writer.member("toAccount", ifPresent: newID)
+                writer.member("toDeviceId", device)
+            }, at: now)
     }
 
     /// Tells an account that a device of its, or that device's push token, is another account's now (event 256). From
@@ -164,6 +189,9 @@ struct RegistryRules {
             sql: "UPDATE push_token SET state = 'ended', ended_at = ? WHERE device = ? AND state = 'live'",
             arguments: [now, key.rawValue])
         try skipWaiting(of: key, .deregistered)
+        if status == .deregistered {
+            try WebhookLog(writer: writer).record(.deviceDeregistered, device: key, at: now)
+        }
     }
 
     private func skipWaiting(of key: DeviceKey, _ reason: SkipReason) throws {
@@ -191,12 +219,12 @@ struct RegistryRules {
         _ tokens: [PushToken], of device: DeviceKey, account: AccountKey, tenant: Tenant, mayTakeFromOthers: Bool
     ) throws {
         var gone: [Int64] = []
-        var losers: [String: AccountKey] = [:]
+        var losers: [String: (device: DeviceKey, account: AccountKey)] = [:]
         for token in tokens {
             let holder = try Row.fetchOne(
                 db,
                 sql: """
-                    SELECT t.key, d.account, d.device_id FROM push_token t JOIN device d ON d.key = t.device
+                    SELECT t.key, d.account, d.device_id, d.key FROM push_token t JOIN device d ON d.key = t.device
                     WHERE t.tenant = ? AND t.vendor = ? AND t.token = ? AND t.state = 'live' AND t.device <> ?
                     """,
                 arguments: [tenant.key.rawValue, token.vendor.rawValue, token.token, device.rawValue])
@@ -208,7 +236,7 @@ struct RegistryRules {
                 // The trail must not hold a token that could be used.
                 try noteMove(
                     "token/\(SecretHash.hash("\(token.vendor.rawValue)/\(token.token)"))", tenant: tenant.key)
-                losers[holder[2]] = AccountKey(rawValue: holder[1])
+                losers[holder[2]] = (DeviceKey(rawValue: holder[3]), AccountKey(rawValue: holder[1]))
             }
             try db.execute(
                 sql: "UPDATE push_token SET state = 'taken', ended_at = ? WHERE key = ?", arguments: [now, holder[0]])
@@ -237,8 +265,14 @@ struct RegistryRules {
                 ])
         }
         try PushDecisions(writer: writer, now: now).leave(tokens: gone)
-        for (deviceID, account) in losers.sorted(by: { $0.key < $1.key }) {
-            try tellMoved(deviceID, from: account, tenant: tenant)
+        guard !losers.isEmpty else { return }
+        let winner = try String.fetchOne(
+            db, sql: "SELECT device_id FROM device WHERE key = ?", arguments: [device.rawValue])
+        for (deviceID, loser) in losers.sorted(by: { $0.key < $1.key }) {
+            try tellMoved(deviceID, from: loser.account, tenant: tenant)
+            try noteMoved(
+                loser.device, from: loser.account, what: "token", to: account, device: winner ?? "",
+                tenant: tenant.key)
         }
     }
 }

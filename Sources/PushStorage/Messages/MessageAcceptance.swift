@@ -196,6 +196,9 @@ struct MessageAcceptance {
             last: copies.isEmpty ? nil : first + Int64(copies.count) - 1)
         let entries = try writer.append(draft.key, copies)
         writer.announce(archived, entries)
+        try WebhookLog(writer: writer).record(
+            .messageSent, tenant: draft.tenant.key, account: archived.senderAccount, message: draft.key,
+            detail: draft.message.options.isReported ? nil : { $0.member("isReported", false) }, at: draft.serverTime)
         if archived.type == .call, let sender = draft.sender.account, case .account(let caller) = draft.receivers {
             try CallAnswers(writer: writer, limits: limits, ids: ids, now: now)
                 .archived(archived, from: sender, to: caller.key, tenant: draft.tenant)

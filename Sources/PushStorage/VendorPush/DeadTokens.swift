@@ -37,6 +37,12 @@ struct DeadTokens {
                 """,
             arguments: [word.reply.code, now, word.isDoubtful, token])
         guard db.changesCount > 0 else { return true }
+        try WebhookLog(writer: writer).record(
+            .tokenDead, device: device,
+            detail: { writer in
+                writer.member("vendor", word.vendor.rawValue)
+                writer.member("code", word.reply.code)
+            }, at: now)
         let others = try Row.fetchAll(
             db,
             sql: """
@@ -68,5 +74,8 @@ struct DeadTokens {
                 WHERE key = ? AND state = 'waiting'
                 """
         ).execute(arguments: [vendor.rawValue, reply.code, reply.text, now, push])
+        guard db.changesCount > 0 else { return }
+        try WebhookLog(writer: writer).record(
+            .pushFailed, push: push, .init(vendor: vendor, reason: .tokenDead, reply: reply), at: now)
     }
 }

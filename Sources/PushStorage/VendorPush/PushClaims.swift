@@ -123,5 +123,17 @@ struct PushClaims {
         update.bind(3, reply?.text)
         update.bind(4, now)
         try update.run()
+        try noteExpired(key, reply)
+    }
+
+    /// A push that was tried, or that its credential held back, until its time was over has failed; one that nobody came
+    /// to is no news.
+    private func noteExpired(_ key: Int64, _ reply: VendorReply?) throws {
+        let log = WebhookLog(writer: writer)
+        guard log.isNeeded, writer.db.changesCount > 0 else { return }
+        let select = try writer.statement("SELECT attempts FROM push WHERE key = ?")
+        select.bind(1, key)
+        guard let attempts = try select.first({ $0.integer(0) }), attempts > 0 || reply != nil else { return }
+        try log.record(.pushFailed, push: key, .init(reason: .expired, reply: reply), at: now)
     }
 }

@@ -70,6 +70,10 @@ struct PushJobs {
         update.bind(4, job.key)
         update.bind(5, token?.token)
         try update.run()
+        if db.changesCount > 0 {
+            try WebhookLog(writer: writer).record(
+                .pushAccepted, push: job.key, .init(vendor: vendor, vendorID: vendorID), at: now)
+        }
         if job.turn == 0, try changedAt(job.message) >= job.claimedAt {
             try PushReplacements(writer: writer, now: now).catchUp(job.key)
         }
@@ -115,6 +119,10 @@ struct PushJobs {
         update.bind(6, now)
         update.bind(7, key)
         try update.run()
+        if state == "failed", db.changesCount > 0 {
+            try WebhookLog(writer: writer).record(
+                .pushFailed, push: key, .init(vendor: vendor, reason: reason, reply: reply), at: now)
+        }
     }
 
     // MARK: What must not go out twice

@@ -121,7 +121,12 @@ struct PushReceipts {
                 push.key, vendor.rawValue, receipt.code, receipt.meaning.rawValue,
                 max(push.createdAt, min(receipt.at ?? now, now)), receipt.text,
             ])
-        return db.changesCount > 0
+        guard db.changesCount > 0 else { return false }
+        let words = WebhookLog.PushWords(
+            vendor: vendor, vendorID: receipt.vendorID, meaning: receipt.meaning.rawValue,
+            reply: VendorReply(code: receipt.code, text: receipt.text))
+        try WebhookLog(writer: writer).record(.pushReceipt, push: push.key, words, at: now)
+        return true
     }
 
     // MARK: Dead tokens

@@ -29,6 +29,13 @@ extension Storage: TokenQuarantineStore {
                 try writer.db.execute(
                     sql: "UPDATE vendor_settings SET doubted_at = ? WHERE lane = ?", arguments: [now, lane])
             }
+            guard isNew else { return }
+            try WebhookLog(writer: writer).record(
+                .pushFailed, tenant: tenant,
+                detail: { writer in
+                    writer.member("vendor", vendor.rawValue)
+                    writer.member("reason", "credential_stopped")
+                }, at: now)
         }
         let filter = QuarantineFilter(tenant: tenant, vendor: vendor, since: since, isDoubtfulOnly: true)
         let revival = try await revive(filter, at: now)

@@ -5,6 +5,11 @@ import PushCore
 struct WebhookLog {
     let writer: Writer
 
+    /// Whether anything can be recorded at all: before a tenant is looked up.
+    var isNeeded: Bool { !writer.webhooks.isEmpty }
+
+    func isNeeded(for tenant: TenantKey) -> Bool { writer.webhooks.settings(of: tenant) != nil }
+
     /// Notes that something happened. Does nothing for tenants without a webhook.
     ///
     /// - Parameters:
@@ -19,7 +24,8 @@ struct WebhookLog {
             "INSERT INTO webhook_event (tenant, at, type, account, message, device, detail) VALUES (?, ?, ?, ?, ?, ?, ?)"
         )
         insert.bind(1, tenant.rawValue)
-        insert.bind(2, now)
+        // Never back: a time leads to a place in the queue.
+        insert.bind(2, writer.serverTime(now))
         insert.bind(3, Int64(type.number))
         insert.bind(4, account?.rawValue ?? 0)
         insert.bind(5, message?.rawValue)

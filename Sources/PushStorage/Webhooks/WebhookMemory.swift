@@ -6,6 +6,8 @@ import Synchronization
 /// The webhooks of all tenants: every message asks whether its tenant has one. Replaced after COMMIT.
 final class WebhookMemory: Sendable {
     private let webhooks = Mutex<[TenantKey: WebhookSettings]>([:])
+    /// Rows of the delivery log since it was last trimmed.
+    private let requests = Mutex<[TenantKey: Int]>([:])
     /// Called after a transaction that recorded events.
     private let recorded: @Sendable () -> Void
 
@@ -13,8 +15,18 @@ final class WebhookMemory: Sendable {
 
     func settings(of tenant: TenantKey) -> WebhookSettings? { webhooks.withLock { $0[tenant] } }
     var all: [TenantKey: WebhookSettings] { webhooks.withLock { $0 } }
+    var isEmpty: Bool { webhooks.withLock { $0.isEmpty } }
 
     func put(_ settings: WebhookSettings?, for tenant: TenantKey) { webhooks.withLock { $0[tenant] = settings } }
+
+    /// Counts new rows of the delivery log. True when there are so many that it is to be trimmed, also at the first.
+    func countRequests(_ count: Int, of tenant: TenantKey, upTo most: Int) -> Bool {
+        requests.withLock { requests in
+            let isDue = requests[tenant].map { $0 + count >= most } ?? true
+            requests[tenant] = isDue ? 0 : requests[tenant, default: 0] + count
+            return isDue
+        }
+    }
 
     func noteRecorded(in writer: Writer) {
         guard !writer.hasRecordedEvents else { return }

@@ -101,9 +101,28 @@ struct Gateway: Sendable {
             walker.wake()
         }
         let seen = SeenDevices(devices: storage, logger: logger)
+        let comings = PresenceReporter(store: storage, presence: presence, clock: clock, logger: logger)
+        let callbacks = try LiveCallbacks(
+            allowPrivateEndpoints: settings.allowsPrivateEndpoints, caFile: settings.caFile, clock: clock,
+            logger: logger)
+        let tencentEvents = TencentWebhookFormat(
+            form: TencentEventForm(form: TencentCallbackForm { storage.apps(of: $0) }, facts: storage))
+        let webhookDelivery = WebhookDelivery(
+            store: storage, caller: callbacks,
+            format: { $0 == .tencent ? tencentEvents : StandardWebhookFormat() }, signal: storage.webhookSignal,
+            clock: clock, logger: logger)
+        let webhookRetention = WebhookRetention(store: storage, clock: clock, logger: logger)
         let presenceLine = try PresenceConnection(
             connection, presence: presence, devices: storage, loop: requestLoop, limits: limits, clock: clock,
-            logger: logger, doubtEnded: { planner.presenceDoubtEnded() }, changed: { seen.note($0) })
+            logger: logger,
+            doubtEnded: {
+                planner.presenceDoubtEnded()
+                comings.doubtEnded()
+            },
+            changed: {
+                seen.note($0)
+                comings.note($0)
+            })
         self.presenceLine = presenceLine
 
         // MARK: Operations
@@ -153,7 +172,7 @@ struct Gateway: Sendable {
                 metrics: GatewayMetrics(
                     store: storage, presence: presence,
                     pushes: { PushFigures(pushQueue, receipts: vendorReceipts.counts) },
-                    stops: { tokenGuard.stopCount }),
+                    stops: { tokenGuard.stopCount }, webhooks: { try await webhookDelivery.figures() }),
                 quarantine: TokenQuarantine(
                     store: storage, access: storage, devices: storage, clock: clock, revived: { pushQueue.wake() }),
                 registry: registry,
@@ -169,6 +188,8 @@ struct Gateway: Sendable {
                     settings: pushSettings, store: storage, queue: pushQueue, access: storage, ids: ids, clock: clock),
                 limitSettings: LimitSettings(access: storage, limits: limits, clock: clock),
                 templateSettings: TemplateSettings(access: storage, clock: clock),
+                webhooks: Webhooks(
+                    store: storage, catalog: vendors, access: storage, limits: limits, clock: clock),
                 jwks: signer.jwks,
                 missing: {
                     var missing: [String] = []
@@ -194,6 +215,8 @@ struct Gateway: Sendable {
             },
             Worker("delivery marks") { await progress.run() },
             Worker("last seen") { await seen.run() },
+            Worker("comings and goings") { await comings.run() },
+            Worker("webhook retention") { await webhookRetention.run() },
             Worker("eraser") { await eraser.run() },
         ]
         if let broker { services.append(broker) }
@@ -215,6 +238,8 @@ struct Gateway: Sendable {
                 }
                 await pushQueue.run()
             },
+            Closing("webhook connections") { await callbacks.shutdown() },
+            Worker("webhooks") { await webhookDelivery.run() },
             Worker("expander") { await expander.run() },
             Worker("push ledger") { await ledger.run() },
             Worker("retention") { await retention.run() },
