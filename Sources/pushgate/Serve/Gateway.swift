@@ -137,9 +137,12 @@ struct Gateway: Sendable {
         let receipts = Receipts(store: storage) { device, seq in
             planner.acknowledged(device.key, account: device.account.key, seq: seq)
         }
+        let questions = BeforeSendQuestions(
+            settings: { storage.webhook(of: $0) }, callback: TencentCallbackForm { storage.apps(of: $0) },
+            caller: callbacks, limits: limits, clock: clock, logger: logger)
         let messaging = Messaging(
             archive: storage, devices: storage, delivery: storage, publisher: downlink, receipts: receipts,
-            expansionWaiting: sendsToMany, ids: ids, limits: limits, clock: clock,
+            expansionWaiting: sendsToMany, ids: ids, limits: limits, clock: clock, beforeSend: questions,
             pushCredentials: { pushQueue.credentials() })
         let conversations = Conversations(store: storage, changes: deviceChanges, limits: limits, clock: clock)
         let changes = MessageChanges(

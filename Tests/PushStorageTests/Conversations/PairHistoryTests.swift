@@ -139,7 +139,7 @@ import Testing
         let page = try await conversations.history(
             of: pair.bob, with: pair.ann, PairHistoryRequest(limit: 10), as: store.appPrincipal)
         #expect(page.items.reversed().map(\.isRead) == [true, true, true, false, false, false])
-        #expect(page.items.allSatisfy(\.isFromReader))
+        #expect(page.items.allSatisfy { $0.isFromReader })
         #expect(try await unread(before: nil) == 0)
         #expect(try await conversations.unreadCounts(of: ann, as: store.appPrincipal)[pair.app.peer] == 6)
     }
