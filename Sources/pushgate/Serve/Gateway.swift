@@ -27,7 +27,7 @@ struct Gateway: Sendable {
 
     init(_ settings: ServeSettings, directory: DataDirectory, logger: Logger) async throws {
         self.settings = settings
-        let clock = WallClock.system
+        let clock = settings.clock
         let ids = IDGenerator()
         var limits = Limits()
         limits.credentialSeconds = settings.credentialSeconds
