@@ -20,7 +20,7 @@ struct TortureAudit {
             let now = movement()
             if now != before { (before, quietSince) = (now, .now) }
             let devices = world.devices.filter(\.behaviour.connects)
-            let arePushed = try await pushesWaiting() == 0
+            let arePushed = try await stage.pushesWaiting() == 0
             if arePushed, devices.allSatisfy(\.isConnected), ContinuousClock.now - quietSince > Self.quiet {
                 return quietSince - began
             }
@@ -35,16 +35,6 @@ struct TortureAudit {
         let attributes = try? FileManager.default.attributesOfItem(atPath: stage.pushesFile)  // no push, no file
         return world.devices.map(\.last) + [(attributes?[.size] as? Int64) ?? 0]
     }
-
-    private func pushesWaiting() async throws -> Int {
-        let text = String(decoding: try await stage.operatorAPI().call(.get, ["metrics"]).bytes, as: UTF8.self)
-        return text.split(separator: "\n").reduce(0) { sum, line in
-            guard line.hasPrefix(Self.waitingMetric), let value = line.split(separator: " ").last else { return sum }
-            return sum + Int(Double(value) ?? 0)
-        }
-    }
-
-    private static let waitingMetric = "pushgate_pushes_waiting"
 
     /// Tells the ledger every inbox and every device's place.
     func readEverything() async throws {

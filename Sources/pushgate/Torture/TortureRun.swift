@@ -49,7 +49,7 @@ struct TortureRun {
         }
 
         let load = TortureLoad(world: people, seed: seed, rate: rate, ledger: ledger)
-        let director = FaultDirector(stage: stage, world: people, seed: seed) { [progress] text in
+        let director = FaultDirector(stage: stage, world: people, load: load, seed: seed) { [progress] text in
             let counters = load.counters
             progress("\(text)   (\(counters.accepted) accepted, \(counters.underWay) under way)")
         }

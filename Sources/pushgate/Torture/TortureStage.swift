@@ -148,6 +148,17 @@ final class TortureStage: Sendable {
         return text.split(separator: "\n").suffix(20).joined(separator: "\n")
     }
 
+    /// Pushes that are queued, as of a few seconds ago.
+    func pushesWaiting() async throws -> Int {
+        let text = String(decoding: try await operatorAPI().call(.get, ["metrics"]).bytes, as: UTF8.self)
+        return text.split(separator: "\n").reduce(0) { sum, line in
+            guard line.hasPrefix(Self.waitingMetric), let value = line.split(separator: " ").last else { return sum }
+            return sum + Int(Double(value) ?? 0)
+        }
+    }
+
+    private static let waitingMetric = "pushgate_pushes_waiting"
+
     // MARK: Waiting
 
     func waitFor<Answer>(

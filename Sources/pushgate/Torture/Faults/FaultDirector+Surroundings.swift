@@ -6,7 +6,7 @@ import PushGateClient
 extension FaultDirector {
     func spoilVendor(_ number: Int, _ random: inout SeededRandom) async throws {
         try await stage.inject(VendorFaultModes.all[number % VendorFaultModes.all.count])
-        try await Task.sleep(for: random.duration(2...4))
+        try await Task.sleep(for: random.duration(1...2))
         try await stage.clearVendorFaults()
         // A stopped credential starts again with the settings.
         try await world.putVendorSettings(stage.simulatorSettings)
@@ -16,10 +16,26 @@ extension FaultDirector {
         let now = Int64(Date().timeIntervalSince1970)
         let hour: Int64 = 3600
         let offsets = [hour, -hour, 24 * hour, -24 * hour, 1000 - now, 2_147_483_700 - now]
-        try stage.setClock(offsetSeconds: offsets[number % offsets.count])
+        let offset = offsets[number % offsets.count]
+        // Beyond the longest life of a push, those that wait would rightly expire.
+        if offset > 400 * 24 * hour { try await letPushesOut() }
+        try stage.setClock(offsetSeconds: offset)
+        load.resume()
         try await Task.sleep(for: random.duration(1.5...4))
         try stage.setClock(offsetSeconds: 0)
         try await stage.untilReady()
+    }
+
+    /// Until every push that is due is out.
+    private func letPushesOut() async throws {
+        load.pause()
+        var quietSince = ContinuousClock.now
+        _ = try await stage.waitFor("the pushes to go out", within: .seconds(120)) { () -> Bool? in
+            if load.counters.underWay > 0 { quietSince = .now }
+            if try await stage.pushesWaiting() > 0 { quietSince = .now }
+            // Longer than presence is in doubt after a start: only then does the gateway know who is away.
+            return ContinuousClock.now - quietSince > .seconds(18) ? true : nil
+        }
     }
 
     func reloadBroker() async throws {

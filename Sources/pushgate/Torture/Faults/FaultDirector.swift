@@ -6,15 +6,20 @@ import PushGateClient
 final class FaultDirector {
     let stage: TortureStage
     let world: TortureWorld
+    let load: TortureLoad
     let seed: UInt64
     let progress: @Sendable (String) -> Void
     private(set) var done: [TorturePlan.Fault: Int] = [:]
     /// What could not be done here, and why.
     private(set) var skipped: [TorturePlan.Fault: String] = [:]
 
-    init(stage: TortureStage, world: TortureWorld, seed: UInt64, progress: @escaping @Sendable (String) -> Void) {
+    init(
+        stage: TortureStage, world: TortureWorld, load: TortureLoad, seed: UInt64,
+        progress: @escaping @Sendable (String) -> Void
+    ) {
         self.stage = stage
         self.world = world
+        self.load = load
         self.seed = seed
         self.progress = progress
     }
@@ -27,7 +32,7 @@ final class FaultDirector {
                 skipped[next.fault] = reason
                 continue
             }
-            try await Task.sleep(for: random.duration(0.2...2.5))
+            try await Task.sleep(for: random.duration(0.2...1.5))
             let began = ContinuousClock.now
             try await perform(next.fault, number: next.number, &random)
             done[next.fault, default: 0] += 1

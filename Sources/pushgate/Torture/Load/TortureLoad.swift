@@ -21,6 +21,7 @@ final class TortureLoad: Sendable {
     private let lastProblem = Mutex("")
     /// Who has no answer by now gets none.
     private let isOver = Atomic(false)
+    private let isPaused = Atomic(false)
     /// Messages that wait for an answer at most; while so many do, no new ones are begun.
     private static let underWayMax = 1500
 
@@ -35,6 +36,10 @@ final class TortureLoad: Sendable {
     /// What the last try that had to be repeated was told.
     var lastRepeat: String { lastProblem.withLock { $0 } }
 
+    /// No new messages are begun; those under way go on.
+    func pause() { isPaused.store(true, ordering: .relaxed) }
+    func resume() { isPaused.store(false, ordering: .relaxed) }
+
     /// Begins messages until it is cancelled, then waits for the answers that are still out, at most `patience`.
     func run(patience: Duration) async {
         await withDiscardingTaskGroup { group in
@@ -45,7 +50,7 @@ final class TortureLoad: Sendable {
                 let elapsed = ContinuousClock.now - start
                 let due = Int(elapsed / .seconds(1) * Double(rate)) - skipped
                 while number < due {
-                    guard counters.underWay < Self.underWayMax else {
+                    guard counters.underWay < Self.underWayMax, !isPaused.load(ordering: .relaxed) else {
                         skipped += due - number
                         break
                     }
