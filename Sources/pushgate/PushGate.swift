@@ -19,6 +19,7 @@ struct PushGate: AsyncParsableCommand {
             Demo.self, Serve.self, TenantCommand.self, AppCommand.self, DeviceCommand.self, Send.self, Trace.self,
             Doctor.self,
             VendorsCommand.self, Migrate.self, Backup.self, Restore.self, Bench.self, Torture.self, LedgerProcess.self,
+            SyncCheck.self,
         ])
 }
 

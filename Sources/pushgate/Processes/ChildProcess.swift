@@ -22,11 +22,13 @@ final class ChildProcess: Sendable {
     }
 
     /// - Parameters:
+    ///   - wrapper: a command and its arguments that run this executable; empty: it runs by itself.
     ///   - environment: beside what this process has.
     ///   - outputFile: takes standard output and standard error.
     ///   - appends: keeps what is in that file.
     init(
-        _ name: String, arguments: [String], environment: [String: String] = [:], outputFile: String,
+        _ name: String, arguments: [String], wrapper: [String] = [], environment: [String: String] = [:],
+        outputFile: String,
         appends: Bool = false
     ) throws {
         self.name = name
@@ -36,8 +38,10 @@ final class ChildProcess: Sendable {
             outputFile, O_WRONLY | O_CREAT | O_CLOEXEC | (appends ? O_APPEND : O_TRUNC), 0o600)
         guard output >= 0 else { throw Ended(description: "\(outputFile): \(String(cString: strerror(errno)))") }
         defer { close(output) }
+        let command = wrapper + [executable] + arguments
         let started = try ProcessStart.start(
-            executable, arguments, environment: Self.environment + environment.map { "\($0.key)=\($0.value)" },
+            command[0], Array(command.dropFirst()),
+            environment: Self.environment + environment.map { "\($0.key)=\($0.value)" },
             output: output)
         state = Mutex(State(processID: started.processID, input: started.input, status: nil))
     }

@@ -19,10 +19,12 @@ struct TortureRun {
         let stage = try TortureStage(folder: folder)
         do {
             let result = try await run(on: stage)
+            if !result.isGood { stage.keepData() }
             await stage.tearDown()
             return result
         } catch {
             progress("the gateway's last words:\n" + stage.lastLog)
+            stage.keepData()
             await stage.tearDown()
             throw error
         }

@@ -51,7 +51,8 @@ final class TortureStage: Sendable {
 
     // MARK: Up and down
 
-    func startGateway() throws {
+    /// - Parameter wrapper: a command that runs it; empty: it runs by itself.
+    func startGateway(under wrapper: [String] = []) throws {
         try directory.prepare()
         _ = try directory.masterKey(create: true)
         let gateway = try ChildProcess(
@@ -59,7 +60,8 @@ final class TortureStage: Sendable {
             arguments: [
                 "serve", "--data-dir", directory.path, "--http", "127.0.0.1:\(httpPort)", "--mqtt",
                 "127.0.0.1:\(mqttPort)", "--allow-private-endpoints", "--until-input-ends",
-            ], environment: ["PUSHGATE_CLOCK_OFFSET_FILE": clockOffset], outputFile: logFile, appends: true)
+            ], wrapper: wrapper, environment: ["PUSHGATE_CLOCK_OFFSET_FILE": clockOffset], outputFile: logFile,
+            appends: true)
         state.withLock {
             $0.gateway = gateway
             $0.starts += 1
@@ -120,6 +122,12 @@ final class TortureStage: Sendable {
     func setClock(offsetSeconds: Int64) throws {
         let milliseconds = offsetSeconds * 1000
         try withUnsafeBytes(of: milliseconds.littleEndian) { try Data($0).write(to: URL(fileURLWithPath: clockOffset)) }
+    }
+
+    /// For whoever looks for what went wrong: the data directory may be in memory.
+    func keepData() {
+        guard disk.isThere else { return }
+        try? FileManager.default.copyItem(atPath: directory.privatePath, toPath: folder + "/kept")  // best effort
     }
 
     func tearDown() async {

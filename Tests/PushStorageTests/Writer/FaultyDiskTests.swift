@@ -56,6 +56,28 @@ import Testing
         return failure
     }
 
+    @Test func `after a failed sync nothing stands in the log alone`() async throws {
+        try await FaultyDisk.installed {
+            var failed: [FaultyDisk.Failure] = []
+            for target in 0..<40 {
+                let store = try await TestStore()
+                let bob = try await store.account("bob")
+                FaultyDisk.arm(.inputOutput, at: target)
+                let refused = await store.refusal { try await store.send("m", to: bob.id) }
+                guard let failure = FaultyDisk.disarm(), failure.call == "sync" else { continue }
+                failed.append(failure)
+                #expect(refused?.code == .overloaded)
+                let log = try FileManager.default.attributesOfItem(atPath: store.path + "-wal")[.size] as? Int
+                #expect(log == 0)
+                // Whether or not the message is in the store by now, it is afterwards, once.
+                try await store.send("m", to: bob.id)
+                let page = try await store.inbox(bob)
+                #expect(page.items.map(\.message.id) == ["m"] && page.head == 1)
+            }
+            #expect(!failed.isEmpty)
+        }
+    }
+
     private func expect(_ ids: [String], at path: String, _ store: TestStore, _ what: String) async throws {
         let storage = try TestStore.open(path, clock: store.clock)
         defer { storage.close() }
