@@ -26,6 +26,8 @@ struct Torture: AsyncParsableCommand {
     var devices = 300
     @Option(help: "Tenants.")
     var tenants = 5
+    @Option(help: "Connected devices beside them that nobody writes to. (default: 1750 with --full, else none)")
+    var quietSessions: Int?
     @Option(help: "Only these faults, separated by commas.")
     var only: String?
     @Option(help: "How often each fault, instead of the profile's counts.")
@@ -68,7 +70,8 @@ struct Torture: AsyncParsableCommand {
             progress("seed \(seed)   (repeat with --seed \(seed))")
             let result = try await TortureRun(
                 plan: plan(), seed: seed, rate: rate,
-                world: .init(tenants: tenants, devices: devices), settle: .seconds(settle), folder: path,
+                world: .init(tenants: tenants, devices: devices), quietSessions: quietSessions ?? (full ? 1750 : 0),
+                settle: .seconds(settle), folder: path,
                 progress: progress
             ).run()
             say(json ? result.json.description : result.table)

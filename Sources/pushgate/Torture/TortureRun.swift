@@ -8,6 +8,8 @@ struct TortureRun {
     let seed: UInt64
     let rate: Int
     let world: TortureWorld.Settings
+    /// Sessions beside those that messages go to.
+    let quietSessions: Int
     let settle: Duration
     let folder: String
     let progress: @Sendable (String) -> Void
@@ -50,6 +52,9 @@ struct TortureRun {
             connecting.allSatisfy(\.isConnected) ? true : nil
         }
 
+        let quiet = try await QuietSessions(
+            quietSessions, of: people.tenants[0], at: GatewayAPI(stage.url, client: client))
+
         let load = TortureLoad(world: people, seed: seed, rate: rate, ledger: ledger)
         let director = FaultDirector(stage: stage, world: people, load: load, seed: seed) { [progress] text in
             let counters = load.counters
@@ -78,6 +83,7 @@ struct TortureRun {
         try await TortureAudit(stage: stage, world: people, ledger: ledger, progress: progress).readEverything()
         let report = try await ledger.report(pushes: stage.pushesFile, within: .seconds(120))
         let traces = await TortureTraces(stage: stage).of(report)
+        await quiet.end()
         for loop in loops { await loop.shutdown(drain: .zero) }
         return TortureResult(
             seed: seed, plan: plan, done: director.done, skipped: director.skipped, report: report, traces: traces,
