@@ -154,7 +154,8 @@ let package = Package(
         .testTarget(name: "MosquittoClientTests", dependencies: ["MosquittoClient", "PushTestSupport"]),
         .testTarget(name: "PushCoreTests", dependencies: ["PushCore", "PushTestSupport"]),
         .testTarget(
-            name: "PushStorageTests", dependencies: ["PushCore", "PushStorage", "PushTestSupport", grdb, logging]),
+            name: "PushStorageTests",
+            dependencies: ["PushCore", "PushStorage", "PushTestSupport", grdb, grdbSQLite, logging]),
         .testTarget(
             name: "PushHTTPTests",
             dependencies: [

@@ -18,7 +18,8 @@ struct PushGate: AsyncParsableCommand {
         subcommands: [
             Demo.self, Serve.self, TenantCommand.self, AppCommand.self, DeviceCommand.self, Send.self, Trace.self,
             Doctor.self,
-            VendorsCommand.self, Migrate.self, Bench.self,
+            VendorsCommand.self, Migrate.self, Backup.self, Restore.self, Bench.self, Torture.self, LedgerProcess.self,
+            SyncCheck.self,
         ])
 }
 

@@ -261,6 +261,9 @@ public protocol DeliveryStore: Sendable {
     func markBegun(_ jobs: [PushJob]) async throws
     /// At start: leases of the process that is gone are free at once, and what it had marked as begun ends.
     func releaseLeases(at now: Milliseconds) async throws
+    /// The clock was set back: what was written down while it was ahead waits as long as it was to wait then, counted
+    /// from now.
+    func clockWentBack(to now: Milliseconds) async throws
     /// Lanes with waiting jobs and the time of each one's next due job.
     func lanesWithJobs() async throws -> [Int64: Milliseconds]
     /// What these jobs' pushes are built from, as it is in one moment. None for a job that waits no longer, or whose

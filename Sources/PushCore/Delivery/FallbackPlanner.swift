@@ -179,7 +179,7 @@ public final class FallbackPlanner: Sendable {
                 for: message, isInBackground: presence.isInBackground(device.deviceID), limits: limits)
             if allowed > limits.longestWheelDelay {
                 // A place on disk instead of one in memory: the job asks for the acknowledgement again when it is due.
-                due.append(.init(device: device.key, notBefore: message.serverTime + allowed.milliseconds))
+                due.append(.init(device: device.key, notBefore: archived(message) + allowed.milliseconds))
             } else {
                 waiting.append(.init(device: device.key, deadline: deadline(of: message, allowed: allowed)))
                 if presence.isInDoubt { doubtful[device.key] = device.deviceID }
@@ -188,10 +188,14 @@ public final class FallbackPlanner: Sendable {
         return tracker.archived(entry, waiting: waiting, due: due)
     }
 
+    /// When it was archived. Server times never go back: after a clock that was ahead for a moment they stay ahead, and a
+    /// device would have years to acknowledge.
+    private func archived(_ message: ArchivedMessage) -> Milliseconds { min(message.serverTime, clock.now) }
+
     /// The tick at which this calendar time is over, measured from now on. What was archived before this gateway
     /// started gets its whole time again: its devices have to come back first.
     private func deadline(of message: ArchivedMessage, allowed: Duration) -> DeliveryTracker.Tick {
-        let began = max(message.serverTime, min(startedAt, clock.now))
+        let began = max(archived(message), min(startedAt, clock.now))
         let left = max(0, began + allowed.milliseconds - clock.now)
         // Rounded up from the exact time: a device never has less than was promised.
         return ((elapsedMilliseconds + left) * DeliveryTracker.ticksPerSecond + 999) / 1000

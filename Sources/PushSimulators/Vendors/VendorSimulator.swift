@@ -92,7 +92,8 @@ public final class VendorSimulator: Sendable {
         let clock = configuration.clock
         let certificates = try ServerCertificates(now: Date())
         let keys = try CredentialKeys(project: configuration.fcmProject)
-        let record = PushRecord(limit: configuration.keptPushes, requests: configuration.keptRequests)
+        let record = PushRecord(
+            limit: configuration.keptPushes, requests: configuration.keptRequests, accepted: configuration.accepted)
         let faults = FaultBoard()
         let verifier = ProviderTokenVerifier(updateSeconds: configuration.providerTokenUpdateSeconds)
         try verifier.register(

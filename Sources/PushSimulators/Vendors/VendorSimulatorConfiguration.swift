@@ -44,6 +44,8 @@ extension VendorSimulator {
         public var keptPushes = 100_000
         /// Of how many requests the time is kept; older ones are forgotten.
         public var keptRequests = 0
+        /// Called for each accepted push before its request is answered, in the order of acceptance; blocks the vendors.
+        public var accepted: (@Sendable (RecordedPush) -> Void)?
         /// Milliseconds since 1970.
         public var clock: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970 * 1000) }
 

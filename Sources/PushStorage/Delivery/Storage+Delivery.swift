@@ -134,7 +134,30 @@ extension Storage: DeliveryStore {
                 sql: "UPDATE push SET is_leased = 0, not_before = ? WHERE state = 'waiting' AND is_leased = 1",
                 arguments: [now])
         }
+        try await clockWentBack(to: now)
         try await moveFromGoneLanes(at: now)
+    }
+
+    public func clockWentBack(to now: Milliseconds) async throws {
+        try await commits.run { writer in
+            // A push was given its time when it was made or last taken.
+            try writer.db.execute(
+                sql: """
+                    UPDATE push SET not_before = max(?1, not_before - (max(created_at, ifnull(claimed_at, 0)) - ?1)),
+                        created_at = min(created_at, ?1), claimed_at = min(claimed_at, ?1), updated_at = ?1
+                    WHERE state = 'waiting' AND max(created_at, ifnull(claimed_at, 0)) > ?1
+                    """, arguments: [now])
+            try writer.db.execute(
+                sql: """
+                    UPDATE job SET not_before = max(?1, not_before - (m.server_time - ?1)) FROM message m
+                    WHERE m.key = job.message AND m.server_time > ?1 AND job.phase < 2 AND job.not_before > ?1
+                    """, arguments: [now])
+            try writer.db.execute(
+                sql: """
+                    UPDATE broadcast SET published_at = ?1
+                    WHERE published_at > ?1 AND message IN (SELECT message FROM job WHERE phase < 2)
+                    """, arguments: [now])
+        }
     }
 
     public func lanesWithJobs() async throws -> [Int64: Milliseconds] {

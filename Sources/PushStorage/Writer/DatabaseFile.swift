@@ -36,6 +36,16 @@ final class DatabaseFile: Sendable {
         pool.withLock { $0 = fresh }
     }
 
+    /// After a failed sync the system may hold pages of the log for written that the disk never got: what was found in
+    /// the log is written once more, into the database, and synced before anybody builds on it. Throws when that fails,
+    /// or readers hold it up.
+    func writeLogAnew() throws {
+        let busy = try current.writeWithoutTransaction { db in
+            try Int.fetchOne(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)") ?? 1
+        }
+        guard busy == 0 else { throw StorageFault("The log could not be written into the database: it is being read.") }
+    }
+
     func close() throws {
         let pool = current
         // Explicitly, so that the main file is complete also when a reader is still at work.

@@ -105,7 +105,10 @@ final class WriterThread {
 
     /// Makes a writer for the connection of now, with memory as the disk has it.
     func load(reopening: Bool) throws {
-        if reopening { try file.reopen() }
+        if reopening {
+            try file.reopen()
+            try file.writeLogAnew()
+        }
         let found = try file.current.writeWithoutTransaction { db -> [CommittedEntries] in
             let indexed = try Int64.fetchOne(db, sql: "SELECT indexed FROM mark WHERE id = 1") ?? 0
             let last = try Int64.fetchOne(db, sql: "SELECT max(position) FROM entry") ?? 0

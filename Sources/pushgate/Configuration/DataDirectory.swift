@@ -21,6 +21,9 @@ struct DataDirectory: Sendable {
     private var deviceKeyPath: String { privatePath + "/device-key.pem" }
     private var lockPath: String { privatePath + "/lock" }
 
+    /// Without these the database opens nothing.
+    var keyFiles: [String] { [masterKeyPath, deviceKeyPath] }
+
     /// Makes what is missing and sets the rights.
     func prepare() throws {
         try makeDirectory(path, mode: 0o711)

@@ -66,6 +66,8 @@ struct ServeSettings: Sendable {
     /// How long after the broker's snapshot devices may still come back before they count as away. Not a flag: only
     /// tests have a reason to change it (`PUSHGATE_PRESENCE_DOUBT_SECONDS`).
     let presenceDoubt: Duration
+    /// Calendar time. Not a flag: only a torture run has a reason to shift it (`PUSHGATE_CLOCK_OFFSET_FILE`).
+    let clock: WallClock
     let allowsPrivateEndpoints: Bool
     let logLevel: Logger.Level
     /// Sets the admin token at the first start.
@@ -134,6 +136,7 @@ struct ServeSettings: Sendable {
             throw ValidationError("presence-doubt-seconds: expected 0 to 3600 seconds.")
         }
         presenceDoubt = .seconds(doubt)
+        clock = try config.string(forKey: "clock-offset-file").map(WallClock.shifted(by:)) ?? .system
         let level = config.string(forKey: "log-level", default: "notice")
         guard let known = Logger.Level(rawValue: level) else {
             throw ValidationError("log-level: expected trace, debug, info, notice, warning or error, got \(level).")

@@ -21,15 +21,28 @@ final class ChildProcess: Sendable {
         var status: Int32?
     }
 
-    /// - Parameter outputFile: takes standard output and standard error.
-    init(_ name: String, arguments: [String], outputFile: String) throws {
+    /// - Parameters:
+    ///   - wrapper: a command and its arguments that run this executable; empty: it runs by itself.
+    ///   - environment: beside what this process has.
+    ///   - outputFile: takes standard output and standard error.
+    ///   - appends: keeps what is in that file.
+    init(
+        _ name: String, arguments: [String], wrapper: [String] = [], environment: [String: String] = [:],
+        outputFile: String,
+        appends: Bool = false
+    ) throws {
         self.name = name
         self.outputFile = outputFile
         let executable = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        let output = open(outputFile, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        let output = open(
+            outputFile, O_WRONLY | O_CREAT | O_CLOEXEC | (appends ? O_APPEND : O_TRUNC), 0o600)
         guard output >= 0 else { throw Ended(description: "\(outputFile): \(String(cString: strerror(errno)))") }
         defer { close(output) }
-        let started = try ProcessStart.start(executable, arguments, environment: Self.environment, output: output)
+        let command = wrapper + [executable] + arguments
+        let started = try ProcessStart.start(
+            command[0], Array(command.dropFirst()),
+            environment: Self.environment + environment.map { "\($0.key)=\($0.value)" },
+            output: output)
         state = Mutex(State(processID: started.processID, input: started.input, status: nil))
     }
 
@@ -50,6 +63,15 @@ final class ChildProcess: Sendable {
         }
     }
 
+    /// The writing end of its standard input.
+    var input: Int32 { state.withLock { $0.input } }
+
+    /// `kill -9`; returns when it is gone.
+    func kill() async {
+        if isRunning { Glibc.kill(processID, SIGKILL) }
+        await stop()
+    }
+
     /// Everything it has written.
     var output: String { (try? String(contentsOfFile: outputFile, encoding: .utf8)) ?? "" }  // not there: nothing
 
@@ -63,9 +85,9 @@ final class ChildProcess: Sendable {
     /// SIGTERM, and SIGKILL to what has not ended after `limit`.
     func stop(within limit: Duration = .seconds(40)) async {
         let deadline = ContinuousClock.now + limit
-        if isRunning { kill(processID, SIGTERM) }
+        if isRunning { Glibc.kill(processID, SIGTERM) }
         while isRunning {
-            if ContinuousClock.now > deadline { kill(processID, SIGKILL) }
+            if ContinuousClock.now > deadline { Glibc.kill(processID, SIGKILL) }
             try? await Task.sleep(for: .milliseconds(20))  // cancelled: looks more often, and still waits
         }
         state.withLock { state in

@@ -27,7 +27,7 @@ struct Gateway: Sendable {
 
     init(_ settings: ServeSettings, directory: DataDirectory, logger: Logger) async throws {
         self.settings = settings
-        let clock = WallClock.system
+        let clock = settings.clock
         let ids = IDGenerator()
         var limits = Limits()
         limits.credentialSeconds = settings.credentialSeconds
@@ -70,6 +70,7 @@ struct Gateway: Sendable {
 
         // MARK: Delivery
 
+        let damage = LateDamage(directory, logger: logger)
         let presence = PresenceBook()
         self.presence = presence
         let progress = DeliveryProgress(
@@ -196,7 +197,8 @@ struct Gateway: Sendable {
                 jwks: signer.jwks,
                 missing: {
                     var missing: [String] = []
-                    if await !storage.isUsable() { missing.append("store") }
+                    let isUsable = await storage.isUsable()
+                    if damage.isFound || !isUsable { missing.append("store") }
                     if !downlink.isConnected || !uplink.isConnected { missing.append("broker") }
                     if isManaged, !presence.hasSnapshot { missing.append("presence") }
                     return missing
@@ -221,6 +223,7 @@ struct Gateway: Sendable {
             Worker("comings and goings") { await comings.run() },
             Worker("webhook retention") { await webhookRetention.run() },
             Worker("eraser") { await eraser.run() },
+            Worker("store check") { await damage.look() },
         ]
         if let broker { services.append(broker) }
         services += [

@@ -17,6 +17,7 @@ struct Migrate: AsyncParsableCommand {
             let directory = DataDirectory(settings.dataDirectory)
             try directory.prepare()
             let lock = try directory.lock()
+            try StartCheck.run(directory)
             let master = try directory.masterKey(create: true)
             let storage = try Storage(
                 path: directory.databasePath, masterKey: master.storage, ids: IDGenerator(), limits: Limits(),

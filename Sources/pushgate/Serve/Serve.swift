@@ -35,6 +35,7 @@ struct Serve: AsyncParsableCommand {
             try directory.prepare()
             let lock = try directory.lock()
             try Self.checkThatHTTPCanListen(settings.http)
+            try StartCheck.run(directory)
             try await serve(settings, directory: directory)
             _ = consume lock
         }

@@ -32,6 +32,13 @@ struct VendorsCommand: AsyncParsableCommand {
         /// For a parent process, as `demo` is.
         @Flag(help: .hidden)
         var untilInputEnds = false
+        /// For `torture`: a file that gets a line for each accepted push before its request is answered, so that a
+        /// simulator that is killed is not forgotten what it has shown.
+        @Option(help: .hidden)
+        var record: String?
+        /// For `torture`: settings with http:// URLs, which stay right when another start makes other certificates.
+        @Flag(help: .hidden)
+        var plainSettings = false
 
         func validate() throws {
             if let port, !(0...65_535).contains(port) {
@@ -51,6 +58,7 @@ struct VendorsCommand: AsyncParsableCommand {
             if let caFile { configuration.caFile = caFile }
             // Gateways are stopped and started while people try things: each start signs a provider token.
             configuration.providerTokenUpdateSeconds = 0
+            if let record { configuration.accepted = try PushFile(record).append }
             let simulator = try await VendorSimulator.start(configuration: configuration)
             let control = "http://127.0.0.1:\(simulator.httpPort)"
             for text in fault { try await Self.set(text, at: control) }
@@ -68,7 +76,9 @@ struct VendorsCommand: AsyncParsableCommand {
         }
 
         private func greeting(_ simulator: VendorSimulator, control: String) -> String {
-            let settings = SimulatedVendor.allCases.map { ($0.rawValue, simulator.credentials.settings(for: $0)) }
+            let settings = SimulatedVendor.allCases.map {
+                ($0.rawValue, simulator.credentials.settings(for: $0, plainHTTP: plainSettings))
+            }
             guard json else {
                 return """
                     vendor simulator

@@ -77,6 +77,7 @@ import Testing
         ) async throws -> [PushJob] { [] }
         func releaseLeases(at now: Milliseconds) async throws {}
         func markBegun(_ jobs: [PushJob]) async throws {}
+        func clockWentBack(to now: Milliseconds) async throws {}
         func lanesWithJobs() async throws -> [Int64: Milliseconds] { [:] }
         func subjects(of jobs: [PushJob]) async throws -> [Int64: PushSubject] { [:] }
         func expireJobs(limit: Int, words: [Int64: VendorReply], at now: Milliseconds) async throws -> Int { 0 }

@@ -96,6 +96,7 @@ import Testing
         func hasten(_ devices: [DeviceKey], at now: Milliseconds) async throws -> Bool { false }
         func releaseLeases(at now: Milliseconds) async throws {}
         func markBegun(_ jobs: [PushJob]) async throws {}
+        func clockWentBack(to now: Milliseconds) async throws {}
         func vendorSettings(tenant: TenantKey, app: AppKey?, vendor: Vendor) async throws -> VendorSettings? { nil }
         func setVendorSettings(
             _ settings: RawJSON?, tenant: TenantKey, app: AppKey?, vendor: Vendor, at now: Milliseconds
@@ -232,5 +233,25 @@ import Testing
         try await until("the push is written down") { store.ended == 1 }
         running.cancel()
         await running.value
+    }
+
+    @Test func `the store is told when the clock was set back, once`() async throws {
+        let time = Mutex<Milliseconds>(90_000_000)
+        let store = ScriptedStore(jobs: [])
+        let queue = PushQueue(
+            store: store, catalog: ScriptedSender { batch in batch.map { _ in .sent(vendorID: nil) } },
+            tenants: { _ in .sample }, limits: Limits(), clock: WallClock { time.withLock { $0 } },
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        _ = try await queue.turn()
+        // As a clock is that is corrected all the time.
+        time.withLock { $0 -= 500 }
+        _ = try await queue.turn()
+        #expect(store.clockSetBack == [])
+        time.withLock { $0 = 2000 }
+        for _ in 0..<2 { _ = try await queue.turn() }
+        #expect(store.clockSetBack == [2000])
+        time.withLock { $0 = 80_000_000 }
+        _ = try await queue.turn()
+        #expect(store.clockSetBack == [2000])
     }
 }

@@ -26,6 +26,7 @@ final class ScriptedStore: DeliveryStore, Sendable {
         var begun: [Int64] = []
         var failedMarks = 0
         var pages: [[Int64]] = []
+        var clockSetBack: [Milliseconds] = []
         var onChange: (@Sendable ([PushJob]) async throws -> Void)?
         var onRead: (@Sendable () async -> Void)?
     }
@@ -150,6 +151,9 @@ final class ScriptedStore: DeliveryStore, Sendable {
             state.begun += jobs.map(\.key)
         }
     }
+    func clockWentBack(to now: Milliseconds) async throws { state.withLock { $0.clockSetBack.append(now) } }
+    /// What the queue said of the clock.
+    var clockSetBack: [Milliseconds] { state.withLock { $0.clockSetBack } }
     func vendorSettings(tenant: TenantKey, app: AppKey?, vendor: Vendor) async throws -> VendorSettings? { nil }
     func setVendorSettings(
         _ settings: RawJSON?, tenant: TenantKey, app: AppKey?, vendor: Vendor, at now: Milliseconds

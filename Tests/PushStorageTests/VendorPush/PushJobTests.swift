@@ -95,6 +95,37 @@ import Testing
         #expect(try await story.claim(story.lane).map(\.attempts) == [3])
     }
 
+    @Test func `what was written while the clock was ahead waits as long as it was to wait, from now`() async throws {
+        let story = try await Story.begin()
+        let now = story.store.clock.now
+        let before = try await story.candidate("before", notBefore: now + 200_000_000)
+        _ = try await story.storage.decide([before], at: now)
+        story.store.clock.advance(86_400_000)
+        let ahead = story.store.clock.now
+        let late = try await story.candidate("m2", notBefore: ahead + 70_000)
+        _ = try await story.storage.decide([story.candidate("m1"), late], at: ahead)
+        let job = try #require(try await story.claim(story.lane).first)
+        story.store.clock.advance(-86_400_000)
+        #expect(try await story.claim(story.lane).isEmpty)
+
+        try await story.storage.clockWentBack(to: now)
+        #expect(try await story.claim(story.lane).isEmpty)
+        // The lease of ten seconds, of a process that may be gone.
+        story.store.clock.advance(10_001)
+        #expect(try await story.claim(story.lane).map(\.key) == [job.key])
+        story.store.clock.advance(59_998)
+        #expect(try await story.claim(story.lane).map(\.key) == [job.key])
+        story.store.clock.advance(2)
+        #expect(try await story.claim(story.lane).map(\.message) == [late.message])
+        // What had its time before is left alone, however often it is said.
+        try await story.storage.clockWentBack(to: story.store.clock.now)
+        let dueTimes = try await story.storage.file.read { db in
+            try Int64.fetchAll(
+                db, sql: "SELECT not_before FROM push WHERE message = ?", arguments: [before.message.rawValue])
+        }
+        #expect(dueTimes == [now + 200_000_000])
+    }
+
     @Test func `a retry waits for its time and is kept for the trace`() async throws {
         let story = try await Story.begin()
         let later = story.store.clock.now + 5000

@@ -23,6 +23,7 @@ public final class QuietDeliveryStore: DeliveryStore {
     ) async throws -> [PushJob] { [] }
     public func releaseLeases(at now: Milliseconds) async throws {}
     public func markBegun(_ jobs: [PushJob]) async throws {}
+    public func clockWentBack(to now: Milliseconds) async throws {}
     public func lanesWithJobs() async throws -> [Int64: Milliseconds] { [:] }
     public func subjects(of jobs: [PushJob]) async throws -> [Int64: PushSubject] { [:] }
     public func expireJobs(limit: Int, words: [Int64: VendorReply], at now: Milliseconds) async throws -> Int { 0 }

@@ -33,7 +33,12 @@ public final class PushQueue: Sendable {
         /// When a lane without a sender last made the settings be read again.
         var healedAt: ContinuousClock.Instant?
         var sweptAt: ContinuousClock.Instant?
+        /// Calendar time at the last turn.
+        var clock: Milliseconds?
     }
+
+    /// A clock that is corrected by less than this makes nobody wait noticeably longer.
+    private static let clockStepNoticed: Milliseconds = 1000
 
     /// A claimed job is nobody else's for this long after a crash; a start frees it at once.
     private static let leaseMilliseconds: Milliseconds = 60_000
@@ -104,6 +109,7 @@ public final class PushQueue: Sendable {
 
     /// Claims what is due in every lane with room for it. Returns how long nothing else will be due.
     func turn() async throws -> Duration {
+        try await lookAtClock()
         freeHeldBack()
         startPumps()
         let due = try await store.lanesWithJobs()
@@ -120,6 +126,16 @@ public final class PushQueue: Sendable {
         if claims.isAnyUnknown { try await heal() }
         try await sweep()
         return pause(until: due.values.filter { $0 > now }.min(), now: now)
+    }
+
+    /// Jobs on disk are due at a time of the calendar: written while the clock was ahead they would wait for it.
+    private func lookAtClock() async throws {
+        let now = clock.now
+        if let last = times.withLock({ $0.clock }), now < last - Self.clockStepNoticed {
+            logger.warning("the clock was set back", metadata: ["milliseconds": "\(last - now)"])
+            try await store.clockWentBack(to: now)
+        }
+        times.withLock { $0.clock = now }
     }
 
     /// Until a job is due or a lane may go on, but at most a second.

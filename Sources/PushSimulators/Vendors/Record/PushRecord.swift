@@ -34,7 +34,10 @@ final class PushRecord: Sendable {
     private let requestsMax: Int
     private let state = Mutex(State())
 
-    init(limit: Int, requests requestsMax: Int = 0) {
+    private let accepted: (@Sendable (RecordedPush) -> Void)?
+
+    init(limit: Int, requests requestsMax: Int = 0, accepted: (@Sendable (RecordedPush) -> Void)? = nil) {
+        self.accepted = accepted
         self.limit = max(1, limit)
         self.requestsMax = requestsMax
     }
@@ -65,6 +68,7 @@ final class PushRecord: Sendable {
             for var push in pushes {
                 state.lastSequence += 1
                 push.sequence = state.lastSequence
+                accepted?(push)
                 state.counters[push.vendor, default: VendorCounters()].accepted += 1
                 state.pushes.append(push)
                 state.sequencesByToken[push.vendor, default: [:]][push.token, default: []].append(push.sequence)
