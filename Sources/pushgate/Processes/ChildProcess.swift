@@ -3,8 +3,8 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// This executable once more, as a process of its own that ends when this one does: it holds the other end of the
-/// child's standard input, and the kernel closes that even after `kill -9`.
+/// This executable once more (or another one), as a process of its own that ends when this one does: it holds the other
+/// end of the child's standard input, and the kernel closes that even after `kill -9`.
 final class ChildProcess: Sendable {
     struct Ended: Error, CustomStringConvertible {
         let description: String
@@ -21,15 +21,22 @@ final class ChildProcess: Sendable {
         var status: Int32?
     }
 
-    /// - Parameter outputFile: takes standard output and standard error.
-    init(_ name: String, arguments: [String], outputFile: String) throws {
+    /// - Parameters:
+    ///   - executable: nil for this one.
+    ///   - environment: `NAME=value`, beside what this process has.
+    ///   - outputFile: takes standard output and standard error.
+    init(
+        _ name: String, executable named: String? = nil, arguments: [String], environment: [String] = [],
+        outputFile: String
+    ) throws {
         self.name = name
         self.outputFile = outputFile
-        let executable = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let executable = try named ?? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let output = open(outputFile, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard output >= 0 else { throw Ended(description: "\(outputFile): \(String(cString: strerror(errno)))") }
         defer { close(output) }
-        let started = try ProcessStart.start(executable, arguments, environment: Self.environment, output: output)
+        let started = try ProcessStart.start(
+            executable, arguments, environment: Self.environment + environment, output: output)
         state = Mutex(State(processID: started.processID, input: started.input, status: nil))
     }
 
