@@ -63,13 +63,19 @@ struct Bench: AsyncParsableCommand {
     func run() async throws {
         BenchMachine.raiseFileLimit()
         let earlier = try baseline.map { try JSONValue(parsing: Array(Data(contentsOf: URL(fileURLWithPath: $0)))) }
-        let wanted = workloads.isEmpty ? Workload.usual : workloads
+        let wanted =
+            workloads.isEmpty
+            ? Workload.usual
+            : workloads.reduce(into: []) { wanted, workload in
+                if !wanted.contains(workload) { wanted.append(workload) }
+            }
         let raw = RawReference(seconds: sizes.rawSeconds, progress: Self.progress)
         var rows: [any BenchRow] = []
+        let bench = BenchRun(
+            sizes: sizes, vendors: vendors, wanted: wanted, raw: raw, progress: Self.progress)
         for workload in wanted {
             Self.progress("== \(workload.rawValue)")
-            let found = try await BenchRun(sizes: sizes, vendors: vendors, raw: raw, progress: Self.progress)
-                .run(workload)
+            let found = try await bench.run(workload)
             for row in found { row.lines.forEach(Self.progress) }
             rows += found
         }

@@ -25,7 +25,7 @@ final class BenchDevices: Sendable {
     ///   - step: between two users; the first is 0.
     ///   - startsAtHead: they do not fetch what is older.
     static func register(
-        _ count: Int, step: Int = 1, with stage: BenchStage, startsAtHead: Bool = true
+        _ count: Int, step: Int = 1, with stage: BenchStage, startsAtHead: Bool = true, miscount: Miscount? = nil
     ) async throws -> BenchDevices {
         stage.progress("registering \(count) devices")
         let open = GatewayAPI(stage.baseURL)
@@ -44,12 +44,12 @@ final class BenchDevices: Sendable {
             for try await (done, session) in group { sessions[done] = session }
             return sessions.compactMap { $0 }
         }
-        return try BenchDevices(sessions, startsAtHead: startsAtHead)
+        return try BenchDevices(sessions, startsAtHead: startsAtHead, miscount: miscount)
     }
 
-    init(_ sessions: [DeviceSession], startsAtHead: Bool = true) throws {
+    private init(_ sessions: [DeviceSession], startsAtHead: Bool, miscount: Miscount?) throws {
         let loop = try ClientLoop()
-        let arrivals = Arrivals()
+        let arrivals = Arrivals(miscount)
         var options = DeviceClient.Options()
         options.startsAtHead = startsAtHead
         self.sessions = sessions
@@ -110,21 +110,29 @@ private final class Arrivals: Sendable {
     private struct State {
         var counting: BenchDevices.Counting?
         var entryBytes = 0
+        /// For the next arrival.
+        var miscount: Miscount?
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+
+    init(_ miscount: Miscount?) { state = Mutex(State(miscount: miscount)) }
 
     var entryBytes: Int { state.withLock { $0.entryBytes } }
 
     func set(_ counting: BenchDevices.Counting) { state.withLock { $0.counting = counting } }
 
     func take(_ entry: Entry, by receiver: Int) {
-        let counting = state.withLock { state -> BenchDevices.Counting? in
-            guard let counting = state.counting, entry.id.hasPrefix(counting.prefix) else { return nil }
+        let (counting, miscount) = state.withLock { state -> (BenchDevices.Counting?, Miscount?) in
+            guard let counting = state.counting, entry.id.hasPrefix(counting.prefix) else { return (nil, nil) }
             state.entryBytes = entry.bytes.count
-            return counting
+            defer { state.miscount = nil }
+            return (counting, state.miscount)
         }
-        guard let counting, let number = Int(entry.id.dropFirst(counting.prefix.count)) else { return }
+        guard miscount != .lost, let counting, let number = Int(entry.id.dropFirst(counting.prefix.count)) else {
+            return
+        }
         counting.ledger.received(number, by: receiver)
+        if miscount == .doubled { counting.ledger.received(number, by: receiver) }
     }
 }

@@ -5,6 +5,7 @@ import PushSimulators
 struct BenchRun {
     let sizes: BenchSizes
     let vendors: VendorSizes
+    let wanted: [Bench.Workload]
     let raw: RawReference
     let progress: @Sendable (String) -> Void
 
@@ -18,8 +19,7 @@ struct BenchRun {
         case .broadcast: try await broadcast()
         case .register: try await onStage { try await RegisterWorkload(sizes: sizes).run($0) }
         case .reconnect: try await onStage { try await ReconnectWorkload(sizes: sizes).run($0) }
-        case .sync: try await PagesWorkload(kinds: [.sync], sizes: sizes).run(progress: progress)
-        case .history: try await PagesWorkload(kinds: [.history], sizes: sizes).run(progress: progress)
+        case .sync, .history: try await pages(workload)
         case .memory: try await onStage { try await MemoryWorkload(sizes: sizes).run($0) }
         case .start: try await onStage { try await StartWorkload(sizes: sizes).run($0) }
         case .fallback: try await fallback()
@@ -41,6 +41,14 @@ struct BenchRun {
                 id: SendWorkload.group, users: (0..<sizes.members).map(BenchDevices.user))
             return try await SendWorkload.group(sizes).run(stage, sizes, devices: sizes.members, raw: raw)
         }
+    }
+
+    /// Where both are wanted, they read the same archives: filling those takes longer than reading.
+    private func pages(_ workload: Bench.Workload) async throws -> [any BenchRow] {
+        let kinds: [PagesWorkload.Kind] = wanted.filter { $0 == .sync || $0 == .history }
+            .map { $0 == .sync ? .sync : .history }
+        guard workload.rawValue == kinds.first?.rawValue else { return [] }
+        return try await PagesWorkload(kinds: kinds, sizes: sizes).run(progress: progress)
     }
 
     // MARK: With the vendor simulator

@@ -30,6 +30,9 @@ struct BenchSizes: ParsableArguments {
     @Option(help: "memory: of them online.")
     var connected = 1000
 
+    @Option(help: .init("A fault in the count: lost or doubled. For tests.", visibility: .private))
+    var miscount: Miscount?
+
     func validate() throws {
         let positive = [
             seconds, connections, devices, members, accounts, online, reconnecting, archived, undelivered, registered,

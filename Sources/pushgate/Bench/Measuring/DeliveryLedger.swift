@@ -147,14 +147,18 @@ final class DeliveryLedger: Sendable {
     }
 
     /// Waits until nothing is on its way, or nothing has arrived for `quiet`.
-    func waitForArrivals(quiet: Duration = .seconds(5)) async throws {
+    /// - Parameter missing: copies that an earlier wait has given up.
+    /// - Returns: copies that are missing.
+    @discardableResult
+    func waitForArrivals(besides missing: Int = 0, quiet: Duration = .seconds(5)) async throws -> Int {
         var last = -1
         var quietSince = ContinuousClock.now
-        while outstanding > 0 {
+        while outstanding > missing {
             let delivered = delivered
             if delivered != last { (last, quietSince) = (delivered, .now) }
-            if ContinuousClock.now - quietSince > quiet { return }
+            if ContinuousClock.now - quietSince > quiet { break }
             try await Task.sleep(for: .milliseconds(10))
         }
+        return outstanding
     }
 }

@@ -17,7 +17,7 @@ struct MemoryWorkload: Sendable {
         }
         // Spread over all of them.
         let devices = try await BenchDevices.register(
-            sizes.connected, step: sizes.registered / sizes.connected, with: stage)
+            sizes.connected, step: sizes.registered / sizes.connected, with: stage, miscount: sizes.miscount)
         try await devices.connectAll(within: Self.connectWithin)
         let members = min(500, sizes.connected)
         _ = try await stage.api.createGroup(
@@ -59,6 +59,7 @@ struct MemoryWorkload: Sendable {
         devices.count(.init(prefix: Self.prefix, ledger: ledger))
         let meter = try await UsageMeter(stage.gateway)
         let text = String(repeating: "x", count: sizes.bytes)
+        var missing = 0
         for first in stride(from: 0, to: Self.groupMessages, by: Self.messagesAtOnce) {
             let numbers = first..<first + Self.messagesAtOnce
             ledger.sent(numbers) { _ in .all }
@@ -67,7 +68,7 @@ struct MemoryWorkload: Sendable {
             for (number, result) in zip(numbers, results) {
                 ledger.answered(number..<number + 1, isAccepted: result["status"]?.integer == 200)
             }
-            try await ledger.waitForArrivals()
+            missing = try await ledger.waitForArrivals(besides: missing)
         }
         return (ledger, try await meter.finish())
     }

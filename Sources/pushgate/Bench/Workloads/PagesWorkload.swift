@@ -55,6 +55,7 @@ struct PagesWorkload: Sendable {
     ) async throws -> WorkloadResult {
         let seconds = min(sizes.seconds, 5)
         stage.progress("\(kind.rawValue): fetching pages for \(seconds) s, \(archived) archived")
+        let miscount = sizes.miscount
         let paths = paths(kind, stage)
         let ledger = DeliveryLedger(receivers: 1, isToAll: false)
         let missing = Atomic<Int>(0)
@@ -70,7 +71,8 @@ struct PagesWorkload: Sendable {
         } answered: { answer in
             ledger.answered(answer.number..<answer.number + 1, isAccepted: answer.status == 200)
             guard answer.status == 200 else { return }
-            let items = BatchStatuses.occurrences(of: Self.item, in: answer.body)
+            let found = BatchStatuses.occurrences(of: Self.item, in: answer.body)
+            let items = answer.number == 0 ? miscount.changed(found) : found
             missing.add(max(0, Self.pageItems - items), ordering: .relaxed)
             surplus.add(max(0, items - Self.pageItems), ordering: .relaxed)
         }

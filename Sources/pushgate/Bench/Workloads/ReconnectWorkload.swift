@@ -20,7 +20,8 @@ struct ReconnectWorkload: Sendable {
         let began = Monotonic.now
         try await devices.connectAll(within: Self.connectWithin)
         let connected = Monotonic.now - began
-        let shown = try await untilPresent(sizes.reconnecting, stage, within: Self.presenceWithin)
+        let shown = sizes.miscount.changed(
+            try await untilPresent(sizes.reconnecting, stage, within: Self.presenceWithin))
         let presence = Monotonic.now - began - connected
         let usage = try await meter.finish()
         await devices.shutdown()
@@ -29,7 +30,9 @@ struct ReconnectWorkload: Sendable {
                 name: "reconnect", unit: "devices connected and subscribed",
                 rate: Double(sizes.reconnecting) / (Double(connected) / 1e9), latency: Percentiles([connected]),
                 usage: usage,
-                totals: .init(delivered: shown, lost: sizes.reconnecting - shown, accepted: sizes.reconnecting),
+                totals: .init(
+                    delivered: shown, lost: max(0, sizes.reconnecting - shown),
+                    doubled: max(0, shown - sizes.reconnecting), accepted: sizes.reconnecting),
                 details: [
                     .init("allConnectedSeconds", Double(connected) / 1e9),
                     .init("presenceRightAfterSeconds", Double(presence) / 1e9),

@@ -31,7 +31,7 @@ struct RegisterWorkload: Sendable {
         }
         let elapsed = Double(Monotonic.now - began) / 1e9
         let usage = try await meter.finish()
-        let registered = try await activeDevices(stage) - before
+        let registered = sizes.miscount.changed(try await activeDevices(stage) - before)
         let accepted = ledger.totals.accepted
         return [
             WorkloadResult(

@@ -23,7 +23,7 @@ struct SendWorkload: Sendable {
         -> [WorkloadResult]
     {
         if !isDelivered { return [try await accept(stage, sizes, count)] }
-        let devices = try await BenchDevices.register(count, with: stage)
+        let devices = try await BenchDevices.register(count, with: stage, miscount: sizes.miscount)
         try await devices.connectAll()
         let first = try await measure(stage, sizes, devices, prefix: "b1-", seconds: sizes.seconds, rate: nil)
         var results = [first]

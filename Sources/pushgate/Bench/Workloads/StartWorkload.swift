@@ -41,7 +41,8 @@ struct StartWorkload: Sendable {
     }
 
     private func receive(_ count: Int, accounts: Int, _ stage: BenchStage) async throws -> DeliveryLedger.Totals {
-        let devices = try await BenchDevices.register(Self.receivers, with: stage, startsAtHead: false)
+        let devices = try await BenchDevices.register(
+            Self.receivers, with: stage, startsAtHead: false, miscount: sizes.miscount)
         let ledger = DeliveryLedger(receivers: Self.receivers, isToAll: false)
         devices.count(.init(prefix: Self.prefix, ledger: ledger))
         for number in 0..<count where number % accounts < Self.receivers {

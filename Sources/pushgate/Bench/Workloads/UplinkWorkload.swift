@@ -9,7 +9,7 @@ struct UplinkWorkload: Sendable {
     private static let prefix = "b1-"
 
     func run(_ stage: BenchStage, raw: RawReference) async throws -> [WorkloadResult] {
-        let devices = try await BenchDevices.register(max(2, sizes.devices), with: stage)
+        let devices = try await BenchDevices.register(max(2, sizes.devices), with: stage, miscount: sizes.miscount)
         try await devices.connectAll()
         let count = devices.clients.count
         let ledger = DeliveryLedger(receivers: count, isToAll: false)
