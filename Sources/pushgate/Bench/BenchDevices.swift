@@ -57,7 +57,11 @@ final class BenchDevices: Sendable {
         self.arrivals = arrivals
         clients = sessions.enumerated().map { number, session in
             DeviceClient(session, loop: loop, options: options) { _, event in
-                if case .entry(let entry) = event { arrivals.take(entry, by: number) }
+                switch event {
+                case .entry(let entry): arrivals.take(entry, by: number)
+                case .caughtUp: arrivals.caughtUp(number)
+                default: break
+                }
             }
         }
     }
@@ -87,6 +91,19 @@ final class BenchDevices: Sendable {
         }
     }
 
+    /// Waits until each has fetched what it missed. What is sent before would come twice over the wire to some: live, and
+    /// in a page that is on its way.
+    func untilCaughtUp(within limit: Duration = .seconds(60)) async throws {
+        let deadline = ContinuousClock.now + limit
+        while arrivals.caughtUpCount < clients.count {
+            guard ContinuousClock.now < deadline else {
+                throw BenchGateway.Fault(
+                    description: "\(arrivals.caughtUpCount) of \(clients.count) devices caught up within \(limit)")
+            }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
     /// All connections break off, as when the network goes away.
     func vanish() async {
         await withTaskGroup(of: Void.self) { group in
@@ -110,6 +127,7 @@ private final class Arrivals: Sendable {
     private struct State {
         var counting: BenchDevices.Counting?
         var entryBytes = 0
+        var caughtUp: Set<Int> = []
         /// For the next arrival.
         var miscount: Miscount?
     }
@@ -119,6 +137,11 @@ private final class Arrivals: Sendable {
     init(_ miscount: Miscount?) { state = Mutex(State(miscount: miscount)) }
 
     var entryBytes: Int { state.withLock { $0.entryBytes } }
+
+    /// Devices that have fetched what they missed, at least once.
+    var caughtUpCount: Int { state.withLock { $0.caughtUp.count } }
+
+    func caughtUp(_ device: Int) { state.withLock { _ = $0.caughtUp.insert(device) } }
 
     func set(_ counting: BenchDevices.Counting) { state.withLock { $0.counting = counting } }
 

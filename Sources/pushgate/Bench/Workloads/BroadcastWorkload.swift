@@ -20,6 +20,7 @@ struct BroadcastWorkload: Sendable {
         try await stage.api.setSimulated(.fcm, simulator)
         let devices = try await BenchDevices.register(sizes.online, with: stage, miscount: sizes.miscount)
         try await devices.connectAll(within: .seconds(120))
+        try await devices.untilCaughtUp()
         // Just after a start everyone counts as connected, and would be pushed only at the deadline.
         try await Task.sleep(for: BenchGateway.presenceDoubt + .seconds(1))
         let ledger = DeliveryLedger(receivers: sizes.online, isToAll: true)

@@ -19,6 +19,7 @@ struct MemoryWorkload: Sendable {
         let devices = try await BenchDevices.register(
             sizes.connected, step: sizes.registered / sizes.connected, with: stage, miscount: sizes.miscount)
         try await devices.connectAll(within: Self.connectWithin)
+        try await devices.untilCaughtUp()
         let members = min(500, sizes.connected)
         _ = try await stage.api.createGroup(
             id: SendWorkload.group, users: devices.sessions.prefix(members).map(\.userID))

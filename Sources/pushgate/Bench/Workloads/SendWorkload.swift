@@ -25,6 +25,7 @@ struct SendWorkload: Sendable {
         if !isDelivered { return [try await accept(stage, sizes, count)] }
         let devices = try await BenchDevices.register(count, with: stage, miscount: sizes.miscount)
         try await devices.connectAll()
+        try await devices.untilCaughtUp()
         let first = try await measure(stage, sizes, devices, prefix: "b1-", seconds: sizes.seconds, rate: nil)
         var results = [first]
         if measuresHalfRate {

@@ -11,6 +11,7 @@ struct UplinkWorkload: Sendable {
     func run(_ stage: BenchStage, raw: RawReference) async throws -> [WorkloadResult] {
         let devices = try await BenchDevices.register(max(2, sizes.devices), with: stage, miscount: sizes.miscount)
         try await devices.connectAll()
+        try await devices.untilCaughtUp()
         let count = devices.clients.count
         let ledger = DeliveryLedger(receivers: count, isToAll: false)
         devices.count(.init(prefix: Self.prefix, ledger: ledger))
