@@ -8,165 +8,112 @@ struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure this machine.",
         discussion: """
-            accept: messages from an app over HTTP, 64 connections, to 64 people without a device: the way into the \
-            archive alone.
+            Workloads, each with a gateway of its own:
+
+            single: messages from an app over HTTP, each to one of 64 connected devices that acknowledge; and once more \
+            at half of the rate that was found.
+            batch: the same, 100 messages a call.
+            group: to a group of 500 members, all online; copies are counted.
+            uplink: devices write to each other over MQTT.
+            broadcast: to everyone of a tenant: how long until all who are online have it, against the broker alone; and \
+            the first vendor push to who is not.
+            register: devices that register. reconnect: devices that all come back at once.
+            sync, history: pages of 100 while the archive grows.
+            memory: of a gateway with many devices, and the disk that a group message takes for each member.
+            start: until a gateway with a large archive is ready.
+            accept: the way into the archive alone, to people without a device.
+
+            Only when named, since they take minutes:
 
             fallback: pushes to phones that are away, through the vendor simulator: pushes a second from the queue to the \
             vendor's answer, the time from the deadline to the vendor's request at 1 000 a second, and a kill -9 while \
             many wait.
-
             faults: a vendor goes wrong in one way after the other while pushes wait for it and another vendor gets a \
             steady rate: whether every push is shown once in the end, the vendor is left alone for as long as it asks, \
             and the other one does not notice.
 
-            single: the same as accept, each to one of 64 connected devices that acknowledge. \
-            Everything (gateway, broker, generator, devices) runs on this machine; every message is synced to disk before \
-            it is answered. Every accepted message is counted at the receiving devices: a run that lost or doubled one \
-            exits 1.
+            Everything runs on this machine: gateway and broker as processes of their own, load generator and devices in \
+            this one. Every message is synced to disk before it is answered. The ratio is the rate divided by that of the \
+            same Mosquitto alone, without plugin and persistence, in the same run: QoS 1, one publisher with a window of \
+            1000, as many subscribing connections, payloads of the same size. Every accepted message is counted at the \
+            receiving devices: a run that lost or doubled one exits 1. fsyncs are the archive's transactions, each of \
+            which is synced.
             """)
 
-    @Argument(help: "accept, single, fallback or faults")
-    var workload = "single"
-    @Option(help: "Seconds to send.")
-    var seconds = 10
-    @Option(help: "HTTP connections.")
-    var connections = 64
-    @Option(help: "Receiving devices.")
-    var devices = 64
-    @Option(help: "Bytes of text in a message.")
-    var bytes = 220
-    @Option(help: "fallback: pushes for each vendor.")
-    var jobs = 50_000
-    @Option(help: "fallback: pushes that wait when the gateway is killed; 0 leaves this out.")
-    var waiting = 100_000
-    @Option(help: "faults: pushes to the vendor that goes wrong, for each way.")
-    var pushes = 10_000
-    @Option(help: "faults: pushes a second to the other vendor.")
-    var rate = 200
-    @Option(help: "faults: milliseconds by which the other vendor's p99 may grow in any case.")
-    var floor = 5.0
-    @Option(help: "faults: milliseconds by which a request may come late after Retry-After in any case.")
-    var late = 250
-    @Option(help: "faults: only these ways, separated by commas.")
-    var modes = ""
+    @Argument(help: "Workloads; none: all but fallback and faults.")
+    var workloads: [Workload] = []
+    @OptionGroup(title: "Sizes")
+    var sizes: BenchSizes
+    @OptionGroup(title: "fallback and faults")
+    var vendors: VendorSizes
     @Flag(help: "Print JSON.")
     var json = false
+    @Option(help: "JSON of an earlier run: exit 1 when a ratio fell by more than 15 % on the same machine.")
+    var baseline: String?
+    @Option(help: "The measured commit, for the report.")
+    var commit: String?
 
-    func validate() throws {
-        guard ["accept", "single", "fallback", "faults"].contains(workload) else {
-            throw ValidationError("There are four workloads so far: accept, single, fallback and faults.")
-        }
-        guard pushes >= 100, rate >= 10, floor >= 0, late >= 0 else {
-            throw ValidationError("At least 100 pushes, and 10 a second.")
-        }
-        _ = try chosenModes()
-        guard seconds > 0, connections > 0, devices > 0, bytes >= 0, jobs > 0, waiting >= 0 else {
-            throw ValidationError("Numbers must be positive.")
-        }
+    enum Workload: String, ExpressibleByArgument, CaseIterable {
+        case single, batch, group, uplink, broadcast, register, reconnect, sync, history, memory, start, accept
+        case fallback, faults
+
+        static let usual = allCases.filter { $0 != .fallback && $0 != .faults }
     }
 
     func run() async throws {
-        if workload == "fallback" { return try await runFallback() }
-        if workload == "faults" { return try await runFaults() }
-        let gateway = try await BenchGateway.start(progress: progress)
-        let result: SingleWorkload.Result
-        do {
-            result = try await SingleWorkload(
-                name: workload, isDelivered: workload == "single", gateway: gateway, seconds: seconds,
-                connections: connections, devices: devices, textBytes: bytes,
-                progress: progress
-            ).run()
-        } catch {
-            await gateway.stop()
-            throw error
+        BenchMachine.raiseFileLimit()
+        let earlier = try baseline.map { try JSONValue(parsing: Array(Data(contentsOf: URL(fileURLWithPath: $0)))) }
+        let wanted =
+            workloads.isEmpty
+            ? Workload.usual
+            : workloads.reduce(into: []) { wanted, workload in
+                if !wanted.contains(workload) { wanted.append(workload) }
+            }
+        let raw = RawReference(seconds: sizes.rawSeconds, progress: Self.progress)
+        var rows: [any BenchRow] = []
+        let bench = BenchRun(
+            sizes: sizes, vendors: vendors, wanted: wanted, raw: raw, progress: Self.progress)
+        for workload in wanted {
+            Self.progress("== \(workload.rawValue)")
+            let found = try await bench.run(workload)
+            for row in found { row.lines.forEach(Self.progress) }
+            rows += found
         }
-        await gateway.stop()
-        print(json ? result.json.description : result.table)
-        if result.lost > 0 || result.doubled > 0 { throw ExitCode.failure }
+        if await raw.first == nil {
+            _ = try await raw.figures(subscribers: sizes.devices, payloadBytes: sizes.bytes + Self.envelopeBytes)
+        }
+        let report = BenchReport(
+            machine: BenchMachine.description, settings: settings, commit: commit, raw: await raw.first, rows: rows)
+        print(json ? report.json.description : report.table)
+        try judge(report, earlier)
     }
 
-    private func runFallback() async throws {
-        let rows = try await withSimulator(keptPushes: 2 * max(jobs, waiting, seconds * 1000)) { gateway, simulator in
-            try await FallbackWorkload(
-                gateway: gateway, simulator: simulator, seconds: seconds, waiting: waiting, jobs: jobs,
-                progress: progress
-            ).run()
+    /// What a message has around its content when it reaches a device, about.
+    private static let envelopeBytes = 230
+
+    private func judge(_ report: BenchReport, _ earlier: JSONValue?) throws {
+        var isFailed = false
+        for row in report.rows where row.isWrong {
+            Self.progress("WRONG: \(row.lines.first ?? "")")
+            isFailed = true
         }
-        if json {
-            let report: JSONValue = [
-                "machine": .string(BenchMachine.description),
-                "settings": "synchronous=FULL, vendor simulator on this machine",
-                "workloads": .array(rows.map(\.json)),
-            ]
-            print(report)
-        } else {
-            print("machine        \(BenchMachine.description)")
-            for row in rows { print(row.line) }
+        if let earlier {
+            let falls = RatioComparison.falls(
+                from: earlier, to: report.rows.compactMap(\.ratio), machine: report.machine)
+            for fall in falls { Self.progress("SLOWER: \(fall)") }
+            isFailed = isFailed || !falls.isEmpty
         }
-        if rows.contains(where: { $0.lost > 0 || $0.doubled > 0 }) { throw ExitCode.failure }
+        if isFailed { throw ExitCode.failure }
     }
 
-    private func chosenModes() throws -> [FaultMode] {
-        guard !modes.isEmpty else { return FaultMode.broken }
-        let names = modes.split(separator: ",").map(String.init)
-        let known = FaultMode.broken.map(\.name)
-        if let unknown = names.first(where: { !known.contains($0) }) {
-            throw ValidationError("There is no \(unknown) among \(known.joined(separator: ", ")).")
-        }
-        return FaultMode.broken.filter { names.contains($0.name) }
+    private var settings: String {
+        let folder = NSTemporaryDirectory()
+        let disk = BenchMachine.isMemory(folder) ? "; \(folder) IS IN MEMORY: syncs cost nothing, set TMPDIR" : ""
+        return "synchronous=FULL, QoS 1, \(sizes.connections) HTTP connections, \(sizes.bytes) bytes of text, "
+            + "\(sizes.seconds) s, everything on this machine\(disk)"
     }
 
-    private func runFaults() async throws {
-        let chosen = try chosenModes()
-        let rows = try await withSimulator(keptPushes: 40 * pushes, keptRequests: 100 * pushes) { gateway, simulator in
-            try await FaultWorkload(
-                gateway: gateway, simulator: simulator, modes: chosen, pushes: pushes, rate: rate, floor: floor,
-                late: late,
-                progress: progress
-            ).run()
-        }
-        if json {
-            let report: JSONValue = [
-                "machine": .string(BenchMachine.description),
-                "settings": .string(FaultRow.rules(floor: floor, late: late)),
-                "workloads": .array(rows.map(\.json)),
-            ]
-            print(report)
-        } else {
-            print(
-                "machine        \(BenchMachine.description)\nrules          \(FaultRow.rules(floor: floor, late: late))"
-            )
-            print(FaultRow.heading)
-            for row in rows { print(row.line) }
-        }
-        if rows.contains(where: { !$0.wrong.isEmpty }) { throw ExitCode.failure }
-    }
-
-    private func withSimulator<Value: Sendable>(
-        keptPushes: Int, keptRequests: Int = 0,
-        _ body: (BenchGateway, VendorSimulator) async throws -> Value
-    ) async throws -> Value {
-        var configuration = VendorSimulator.Configuration()
-        configuration.keptPushes = keptPushes
-        configuration.keptRequests = keptRequests
-        // The gateway is restarted within the time for which Apple would want one provider token.
-        configuration.providerTokenUpdateSeconds = 0
-        let simulator = try await VendorSimulator.start(configuration: configuration)
-        defer { Task { try? await simulator.shutdown() } }  // the process ends anyway
-        let gateway = try await BenchGateway.start(
-            arguments: ["--allow-private-endpoints", "--ca-file", simulator.caFile], progress: progress)
-        let value: Value
-        do {
-            value = try await body(gateway, simulator)
-        } catch {
-            await gateway.stop()
-            throw error
-        }
-        await gateway.stop()
-        return value
-    }
-
-    private func progress(_ text: String) {
+    @Sendable private static func progress(_ text: String) {
         FileHandle.standardError.write(Data("\(text)\n".utf8))
     }
 }

@@ -10,10 +10,13 @@ final class BenchGateway: Sendable {
         let description: String
     }
 
+    /// How long every device counts as connected after a start.
+    static let presenceDoubt: Duration = .seconds(1)
+
     let httpPort: Int
     private let process: Mutex<ChildProcess>
     private let arguments: [String]
-    private let directory: DataDirectory
+    let directory: DataDirectory
     private let folder: URL
 
     private init(
@@ -55,19 +58,23 @@ final class BenchGateway: Sendable {
     }
 
     private static func launch(_ arguments: [String], _ folder: URL) throws -> ChildProcess {
-        try ChildProcess("the gateway", arguments: arguments, outputFile: folder.path + "/serve.log")
+        // Devices that are away count as away a second after the start, not after fifteen: nobody was on the way.
+        try ChildProcess(
+            "the gateway", arguments: arguments,
+            environment: ["PUSHGATE_PRESENCE_DOUBT_SECONDS=\(presenceDoubt.components.seconds)"],
+            outputFile: folder.path + "/serve.log")
     }
 
-    private func untilReady() async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
+    private func untilReady(within limit: Duration = .seconds(60)) async throws {
+        let deadline = ContinuousClock.now + limit
         let api = GatewayAPI("http://127.0.0.1:\(httpPort)")
         while ContinuousClock.now < deadline {
             try process.withLock { try $0.check() }
             if (try? await api.call(.get, ["readyz"])) != nil { return }  // not yet: ask again
-            try await Task.sleep(for: .milliseconds(50))
+            try await Task.sleep(for: .milliseconds(20))
         }
         await stop()
-        throw Fault(description: "the gateway did not become ready within 30 seconds")
+        throw Fault(description: "the gateway did not become ready within \(limit)")
     }
 
     /// `kill -9`, and a new process on the same data.
@@ -80,12 +87,40 @@ final class BenchGateway: Sendable {
         try await untilReady()
     }
 
+    /// Stops, lets `body` work on the data directory, and starts again.
+    /// - Returns: how long the start took until the gateway was ready.
+    @discardableResult
+    func restart(_ body: () async throws -> Void = {}) async throws -> Duration {
+        await process.withLock { $0 }.stop()
+        try await body()
+        let began = ContinuousClock.now
+        let new = try Self.launch(arguments, folder)
+        process.withLock { $0 = new }
+        try await untilReady()
+        return .now - began
+    }
+
+    /// Transactions of the archive since the gateway's start.
+    func transactions() async throws -> Int {
+        let stats = try await operatorAPI().call(.get, ["v1", "admin", "stats"]).json()
+        return Int(stats["writer"]?["transactions"]?.integer ?? 0)
+    }
+
+    /// Bytes of the database file. Whole only while the gateway does not run: then nothing is left in the log before it.
+    var databaseBytes: Int {
+        let files = [directory.databasePath, directory.databasePath + "-wal"]
+        return files.reduce(0) { sum, path in
+            var status = stat()
+            return lstat(path, &status) == 0 ? sum + Int(status.st_size) : sum
+        }
+    }
+
     func stop() async {
         await process.withLock { $0 }.stop()
         try? FileManager.default.removeItem(at: folder)  // what is left is in the temporary folder
     }
 
-    private static func freePort() throws -> Int {
+    static func freePort() throws -> Int {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw Fault(description: "no socket: \(String(cString: strerror(errno)))") }
         defer { close(descriptor) }
@@ -105,28 +140,11 @@ final class BenchGateway: Sendable {
         return port
     }
 
-    /// CPU seconds that a process has used, from /proc.
-    static func cpuSeconds(of processID: Int32) -> Double {
-        guard let text = try? String(contentsOfFile: "/proc/\(processID)/stat", encoding: .utf8),
-            let end = text.lastIndex(of: ")")
-        else { return 0 }  // the process has ended: what it used is not known
-        let fields = text[text.index(after: end)...].split(separator: " ")
-        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return 0 }
-        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
-    }
-
     /// The broker that this gateway started.
     var brokerProcessID: Int32? {
         guard let text = try? String(contentsOf: folder.appending(path: "broker/broker.pid"), encoding: .utf8) else {
             return nil  // it is being restarted
         }
         return text.split(whereSeparator: \.isWhitespace).lazy.compactMap { Int32($0) }.first
-    }
-
-    /// Resident memory in bytes.
-    static func residentBytes(of processID: Int32) -> Int {
-        guard let text = try? String(contentsOfFile: "/proc/\(processID)/statm", encoding: .utf8) else { return 0 }
-        let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
-        return pages * Int(sysconf(Int32(_SC_PAGESIZE)))
     }
 }

@@ -15,7 +15,7 @@ struct FallbackWorkload {
     let jobs: Int
     let progress: (String) -> Void
 
-    struct Row {
+    struct Row: BenchRow {
         let name: String
         let rate: Double
         /// From the deadline to the vendor's having the request.
@@ -28,15 +28,23 @@ struct FallbackWorkload {
         let repeated: Int
         let gatewayCPU: Double
         let gatewayBytes: Int
+        /// Transactions of the archive, each synced; of the new process where it was killed.
+        let fsyncs: Int
 
-        var line: String {
+        var isWrong: Bool { lost > 0 || doubled > 0 }
+
+        /// Nothing goes through the broker.
+        var ratio: (name: String, value: Double)? { nil }
+
+        var lines: [String] {
             let speed = rate > 0 ? "\(Int(rate)) pushes/s; " : ""
-            return """
+            let text = """
                 \(name.padding(toLength: 18, withPad: " ", startingAt: 0)) \(speed)p50 \(latency.p50) ms, \
                 p99 \(latency.p99) ms, max \(latency.max) ms; delivered \(delivered), lost \(lost), doubled \(doubled), \
                 repeated \(repeated); gateway \(String(format: "%.1f", gatewayCPU)) s CPU, \
                 \(gatewayBytes / 1_048_576) MB resident
                 """
+            return [text]
         }
 
         var json: JSONValue {
@@ -44,7 +52,8 @@ struct FallbackWorkload {
                 "name": .string(name), "rate": .number(String(format: "%.0f", rate)), "p50": .number(latency.p50),
                 "p99": .number(latency.p99), "max": .number(latency.max), "delivered": JSONValue(delivered),
                 "lost": JSONValue(lost), "doubled": JSONValue(doubled), "repeated": JSONValue(repeated),
-                "cpuGateway": .number(String(format: "%.2f", gatewayCPU)), "memory": JSONValue(gatewayBytes),
+                "cpuGateway": .number(String(format: "%.2f", gatewayCPU)), "cpuBroker": 0,
+                "memory": JSONValue(gatewayBytes), "fsyncs": JSONValue(fsyncs),
             ]
         }
     }
@@ -89,10 +98,11 @@ struct FallbackWorkload {
                 })
         }
         try await untilDecided(ids[count - 1], api, people: people.tokens.count)
-        let bytes = BenchGateway.residentBytes(of: gateway.processID)
+        let bytes = ProcessFigures.residentBytes(of: gateway.processID)
         simulator.clearFaults(vendor)
         simulator.clearRecord()
-        let cpu = BenchGateway.cpuSeconds(of: gateway.processID)
+        let cpu = ProcessFigures.cpuSeconds(of: gateway.processID)
+        let transactions = try await gateway.transactions()
         let began = Date()
         try await api.setSimulated(vendor, simulator)
         if killed {
@@ -101,13 +111,15 @@ struct FallbackWorkload {
             try await gateway.killAndRestart()
         }
         try await untilEach(vendor, count: count * people.tokens.count)
-        let used = BenchGateway.cpuSeconds(of: gateway.processID) - (killed ? 0 : cpu)
+        let used = ProcessFigures.cpuSeconds(of: gateway.processID) - (killed ? 0 : cpu)
+        let synced = try await gateway.transactions() - (killed ? 0 : transactions)
         let pushes = simulator.pushes { $0.vendor == vendor && $0.isShown }
         let last = pushes.map(\.receivedAt).max() ?? 0
         let elapsed = max(0.001, Double(last) / 1000 - began.timeIntervalSince1970)
         return row(
             killed ? "waiting-killed" : "fallback-\(vendor)", pushes, expected: Set(ids), tokens: people.tokens,
-            rate: killed ? 0 : Double(pushes.count) / elapsed, latency: Percentiles([]), cpu: used, bytes: bytes)
+            rate: killed ? 0 : Double(pushes.count) / elapsed, latency: Percentiles([]), cpu: used, bytes: bytes,
+            fsyncs: synced)
     }
 
     /// Until `count` different pushes are there, or nothing has come for a while. Repeats count as arrived as well: what is
@@ -154,7 +166,8 @@ struct FallbackWorkload {
         simulator.clearRecord()
         let total = seconds * 1000
         progress("sending 1000 messages/s for \(seconds) s to people who are away")
-        let cpu = BenchGateway.cpuSeconds(of: gateway.processID)
+        let cpu = ProcessFigures.cpuSeconds(of: gateway.processID)
+        let transactions = try await gateway.transactions()
         let traffic = SteadyTraffic(api: api, people: people, prefix: "lat-", count: 20, interval: .milliseconds(20))
         let sent = try await traffic.send { $0 < total / 20 }
         _ = try await simulator.arrived(.fcm, count: sent.count)
@@ -167,8 +180,9 @@ struct FallbackWorkload {
         return Row(
             name: "deadline-to-vendor", rate: 0, latency: Percentiles(times), delivered: seen.count,
             lost: sent.keys.count { !seen.contains($0) }, doubled: 0, repeated: pushes.count - seen.count,
-            gatewayCPU: BenchGateway.cpuSeconds(of: gateway.processID) - cpu,
-            gatewayBytes: BenchGateway.residentBytes(of: gateway.processID))
+            gatewayCPU: ProcessFigures.cpuSeconds(of: gateway.processID) - cpu,
+            gatewayBytes: ProcessFigures.residentBytes(of: gateway.processID),
+            fsyncs: try await gateway.transactions() - transactions)
     }
 
     // MARK: Counting
@@ -180,7 +194,7 @@ struct FallbackWorkload {
 
     private func row(
         _ name: String, _ pushes: [RecordedPush], expected: Set<String>, tokens: [String], rate: Double,
-        latency: Percentiles, cpu: Double, bytes: Int
+        latency: Percentiles, cpu: Double, bytes: Int, fsyncs: Int
     ) -> Row {
         var seen: [Handed: Int] = [:]
         var doubled = 0
@@ -192,6 +206,7 @@ struct FallbackWorkload {
         return Row(
             name: name, rate: rate, latency: latency, delivered: seen.count,
             lost: expected.count * tokens.count - seen.count, doubled: doubled,
-            repeated: seen.values.reduce(0) { $0 + $1 - 1 }, gatewayCPU: cpu, gatewayBytes: bytes)
+            repeated: seen.values.reduce(0) { $0 + $1 - 1 }, gatewayCPU: cpu, gatewayBytes: bytes,
+            fsyncs: fsyncs)
     }
 }

@@ -2,7 +2,7 @@ import Foundation
 import PushGateClient
 
 /// What was measured while a vendor went wrong in one way.
-struct FaultRow: Sendable {
+struct FaultRow: BenchRow {
     /// What became of the pushes to one vendor.
     struct Count: Sendable {
         /// Pushes that their devices show.
@@ -49,7 +49,14 @@ struct FaultRow: Sendable {
         "p50", "p99", "healthy", "alone", "",
     ])
 
-    var line: String {
+    var isWrong: Bool { !wrong.isEmpty }
+
+    /// Nothing goes through the broker.
+    var ratio: (name: String, value: Double)? { nil }
+
+    var lines: [String] { [line] }
+
+    private var line: String {
         let pause =
             pauses.count == 0
             ? "-" : "\(pauses.count)x, \(pauses.early) early, +\(pauses.latestBy) ms"

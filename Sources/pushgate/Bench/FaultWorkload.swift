@@ -48,7 +48,7 @@ struct FaultWorkload {
         for mode in healthy + modes {
             let row = try await run(mode, stage)
             if mode.isHealthy { stage.healthy[mode.vendor] = row.other.p99Milliseconds }
-            progress(row.line)
+            progress(row.lines.joined())
             rows.append(row)
         }
         return rows

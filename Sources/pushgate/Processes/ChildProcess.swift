@@ -3,8 +3,8 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// This executable once more, as a process of its own that ends when this one does: it holds the other end of the
-/// child's standard input, and the kernel closes that even after `kill -9`.
+/// This executable once more (or another one), as a process of its own that ends when this one does: it holds the other
+/// end of the child's standard input, and the kernel closes that even after `kill -9`.
 final class ChildProcess: Sendable {
     struct Ended: Error, CustomStringConvertible {
         let description: String
@@ -22,18 +22,18 @@ final class ChildProcess: Sendable {
     }
 
     /// - Parameters:
-    ///   - wrapper: a command and its arguments that run this executable; empty: it runs by itself.
+    ///   - executable: nil for this one.
+    ///   - wrapper: a command and its arguments that run the executable; empty: it runs by itself.
     ///   - environment: beside what this process has.
     ///   - outputFile: takes standard output and standard error.
     ///   - appends: keeps what is in that file.
     init(
-        _ name: String, arguments: [String], wrapper: [String] = [], environment: [String: String] = [:],
-        outputFile: String,
-        appends: Bool = false
+        _ name: String, executable named: String? = nil, arguments: [String], wrapper: [String] = [],
+        environment: [String: String] = [:], outputFile: String, appends: Bool = false
     ) throws {
         self.name = name
         self.outputFile = outputFile
-        let executable = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let executable = try named ?? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let output = open(
             outputFile, O_WRONLY | O_CREAT | O_CLOEXEC | (appends ? O_APPEND : O_TRUNC), 0o600)
         guard output >= 0 else { throw Ended(description: "\(outputFile): \(String(cString: strerror(errno)))") }
