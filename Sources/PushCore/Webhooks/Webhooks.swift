@@ -93,7 +93,7 @@ public struct Webhooks: Sendable {
         let found = try await store.webhookEvents(
             of: tenant, after: try Self.position(page.cursor), type: type, limit: page.limit + 1)
         let now = clock.now
-        return page.answer(found, cursor: { "\($0.position)" }) { writer, event in
+        return page.answer(found, cursor: \.place) { writer, event in
             writer.object { writer in
                 writer.member("cursor", Self.cursor(event.position))
                 writer.member("id", event.id)
@@ -142,7 +142,7 @@ public struct Webhooks: Sendable {
         let tenant = try principal.app(with: .settings).tenant.key
         let before = try page.cursor.map { try Self.position($0) }
         let found = try await store.webhookRequests(of: tenant, before: before, limit: page.limit + 1)
-        return page.answer(found, cursor: { "\($0.key)" }) { writer, request in
+        return page.answer(found, cursor: \.place) { writer, request in
             writer.object { writer in
                 writer.member("at", request.at)
                 writer.member("firstId", WebhookEvent.id(at: request.firstPosition))
@@ -166,7 +166,7 @@ public struct Webhooks: Sendable {
         }
         let found = try await store.webhookRetries(
             of: tenant, aside: isAside, after: try Self.position(page.cursor), limit: page.limit + 1)
-        return page.answer(found, cursor: { "\($0.position)" }) { writer, retry in
+        return page.answer(found, cursor: \.place) { writer, retry in
             writer.object { writer in
                 writer.member("cursor", Self.cursor(retry.position))
                 writer.member("id", WebhookEvent.id(at: retry.position))
@@ -178,3 +178,8 @@ public struct Webhooks: Sendable {
         }
     }
 }
+
+// What a page's cursor holds.
+extension WebhookEvent { fileprivate var place: String { "\(position)" } }
+extension WebhookRetry { fileprivate var place: String { "\(position)" } }
+extension WebhookRequest { fileprivate var place: String { "\(key)" } }

@@ -61,7 +61,7 @@ final class BenchGateway: Sendable {
         // Devices that are away count as away a second after the start, not after fifteen: nobody was on the way.
         try ChildProcess(
             "the gateway", arguments: arguments,
-            environment: ["PUSHGATE_PRESENCE_DOUBT_SECONDS=\(presenceDoubt.components.seconds)"],
+            environment: ["PUSHGATE_PRESENCE_DOUBT_SECONDS": "\(presenceDoubt.components.seconds)"],
             outputFile: folder.path + "/serve.log")
     }
 

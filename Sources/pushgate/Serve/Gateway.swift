@@ -110,7 +110,8 @@ struct Gateway: Sendable {
             form: TencentEventForm(form: TencentCallbackForm { storage.apps(of: $0) }, facts: storage))
         let webhookDelivery = WebhookDelivery(
             store: storage, caller: callbacks,
-            format: { $0 == .tencent ? tencentEvents as any WebhookFormat : StandardWebhookFormat() }, signal: storage.webhookSignal,
+            format: { $0 == .tencent ? tencentEvents as any WebhookFormat : StandardWebhookFormat() },
+            signal: storage.webhookSignal,
             clock: clock, logger: logger)
         let webhookRetention = WebhookRetention(store: storage, clock: clock, logger: logger)
         let presenceLine = try PresenceConnection(

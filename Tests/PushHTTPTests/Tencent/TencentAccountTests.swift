@@ -14,21 +14,21 @@ import Testing
     @Test func `accounts are imported under both names of the field, and again`() async throws {
         let fixture = try await TencentFixture()
         try await fixture.withClient { call in
-            let import_ = "\(Self.service)/account_import"
+            let importing = "\(Self.service)/account_import"
             for body in [
                 #"{"UserID":"ann","Nick":"Ann","FaceUrl":"https://example.com/a.png"}"#,
                 #"{"Identifier":"bob","Nick":"","FaceUrl":""}"#, #"{"UserID":"ann","Nick":""}"#,
             ] {
-                let reply = try await call(import_, body)
+                let reply = try await call(importing, body)
                 #expect(reply.text == #"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#)
             }
             #expect(try await statuses(call, "ann", "bob", "cat") == ["Imported", "Imported", "NotImported"])
             let long = String(repeating: "x", count: 33)
             for body in ["{}", #"{"UserID":7}"#, #"{"UserID":""}"#, #"{"UserID":"a/b"}"#, #"{"UserID":"\#(long)"}"#] {
-                #expect(try await call(import_, body).errorCode == 70402, "\(body)")
+                #expect(try await call(importing, body).errorCode == 70402, "\(body)")
             }
             let nick = String(repeating: "x", count: 501)
-            #expect(try await call(import_, #"{"UserID":"cat","Nick":"\#(nick)"}"#).errorCode == 40006)
+            #expect(try await call(importing, #"{"UserID":"cat","Nick":"\#(nick)"}"#).errorCode == 40006)
             #expect(try await statuses(call, "cat") == ["NotImported"])
             // The same accounts as the native API's.
             let native = try await call.http(.get, "/v1/accounts/ann", bearer: fixture.appToken)

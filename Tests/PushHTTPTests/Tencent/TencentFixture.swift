@@ -112,12 +112,14 @@ final class TencentFixture: Sendable {
                 pushSettings: pushSettings,
                 vendorReceipts: VendorReceipts(
                     store: NotedReceiptStore(), reader: TokenReceiptReader(), address: address, access: storage,
-                    clock: clock, logger: logger, pushesMade: {}),
+                    clock: clock, logger: logger, pushesMade: {}, tokensDied: { _, _, _ in }),
                 credentialChecks: CredentialChecks(
                     settings: pushSettings, store: delivery, queue: queue, access: storage, ids: IDGenerator(),
                     clock: clock),
                 limitSettings: LimitSettings(access: storage, limits: limits, clock: clock),
                 templateSettings: TemplateSettings(access: storage, clock: clock),
+                webhooks: Webhooks(
+                    store: storage, catalog: AnyVendorCatalog(), access: storage, limits: limits, clock: clock),
                 jwks: signer.jwks, missing: { [] },
                 broker: { BrokerAddress(host: $0 ?? "none", port: 1883, isTLS: false, websocketPort: nil) },
                 limits: limits, clock: clock, logger: logger),
