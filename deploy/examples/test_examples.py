@@ -152,10 +152,15 @@ class Examples(unittest.TestCase):
             self.assertIn("line 61:", said)
             self.assertIn("line 62: 200 20003", said)
         api = pushgate.TencentAPI(self.gateway.url, number, key)
-        page = api.call("openim/admin_getroammsg", {
-            "Operator_Account": "user0", "Peer_Account": "user1", "MaxCnt": 100, "MinTime": 0,
-            "MaxTime": int(time.time())})
-        self.assertEqual([item["MsgSeq"] for item in page["MsgList"]], list(range(60)))
+        found, last = [], {"MaxTime": int(time.time())}
+        while True:  # a page holds 13 KB at most
+            page = api.call("openim/admin_getroammsg", {
+                "Operator_Account": "user0", "Peer_Account": "user1", "MaxCnt": 100, "MinTime": 0, **last})
+            found = [item["MsgSeq"] for item in page["MsgList"]] + found
+            if page["Complete"] == 1:
+                break
+            last = {"MaxTime": page["LastMsgTime"], "LastMsgKey": page["LastMsgKey"]}
+        self.assertEqual(found, list(range(60)))
 
 
 if __name__ == "__main__":

@@ -61,18 +61,9 @@ def conversation(sdk):
 
     # Pages go back in time; inside a page the oldest is first.
     for page_size in (1, 7, 20, 100):
-        found, last_time, last_key, rounds = [], int(time.time()) + 1, "", 0
-        while True:
-            page = ok(sdk.get_message_list("ann", "bob", page_size, 0, last_time, last_key))
-            found = [item["MsgKey"] for item in page["MsgList"]] + found
-            assert page["MsgCnt"] == len(page["MsgList"]) <= page_size
-            rounds += 1
-            assert rounds < 200, "the pages do not end"
-            if page["Complete"] == 1:
-                break
-            last_time, last_key = page["LastMsgTime"], page["LastMsgKey"]
+        found = [item["MsgKey"] for item in whole_history(sdk, "ann", "bob", page_size)]
         assert found == keys, f"{page_size} a page: {len(found)} of {len(keys)}"
-    oldest = ok(sdk.get_message_list("bob", "ann", 100, 0, int(time.time()) + 1))["MsgList"][0]
+    oldest = whole_history(sdk, "bob", "ann", 100)[0]
     assert oldest["MsgBody"] == hello.MsgBody and oldest["CloudCustomData"] == "from the web", oldest
     assert (oldest["From_Account"], oldest["To_Account"]) == ("ann", "bob"), oldest
 
@@ -80,12 +71,25 @@ def conversation(sdk):
     ok(sdk.draw_message("ann", "bob", first["MsgKey"]))
     refused(sdk.draw_message("ann", "bob", first["MsgKey"]), 20023)
     refused(sdk.draw_message("ann", "bob", "1_2_3"), 20022)
-    oldest = ok(sdk.get_message_list("bob", "ann", 100, 0, int(time.time()) + 1))["MsgList"][0]
+    oldest = whole_history(sdk, "bob", "ann", 100)[0]
     assert oldest["MsgFlagBits"] == 8 and oldest["MsgBody"] == [], oldest
     numbers = ok(sdk.get_unread_num("bob", ["ann"]))["C2CUnreadMsgNumList"]
     assert numbers == [{"Peer_Account": "ann", "C2CUnreadMsgNum": 19}], numbers
     ok(sdk.set_user_message_read("bob", "ann"))
     ok(sdk.get_unread_num("bob"), AllC2CUnreadMsgNum=0)
+
+
+def whole_history(sdk, reader, peer, page_size):
+    """All pages of a conversation, oldest message first."""
+    found, last_time, last_key = [], int(time.time()) + 1, ""
+    for _ in range(200):
+        page = ok(sdk.get_message_list(reader, peer, page_size, 0, last_time, last_key))
+        found = page["MsgList"] + found
+        assert page["MsgCnt"] == len(page["MsgList"]) <= page_size
+        if page["Complete"] == 1:
+            return found
+        last_time, last_key = page["LastMsgTime"], page["LastMsgKey"]
+    raise AssertionError("the pages do not end")
 
 
 def batches_and_imports(sdk):
