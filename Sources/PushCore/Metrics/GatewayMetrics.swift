@@ -42,6 +42,7 @@ public final class GatewayMetrics: Sendable {
     private let pushes: @Sendable () -> PushFigures
     private let stops: @Sendable () -> Int
     private let webhooks: @Sendable () async throws -> WebhookFigures
+    private let questions: @Sendable () -> BeforeSendFigures
     private let now: @Sendable () -> ContinuousClock.Instant
     private let stored = Mutex<Stored?>(nil)
     /// The reading that others wait for: many who ask at once cost one.
@@ -52,11 +53,13 @@ public final class GatewayMetrics: Sendable {
     /// - Parameters:
     ///   - pushes: what the push queue counts.
     ///   - stops: credentials that were stopped because too many of their tokens died.
+    ///   - questions: what is asked before sending.
     ///   - webhooks: what delivery to tenants' services counts.
     public init(
         store: any StatisticsStore, presence: PresenceBook, pushes: @escaping @Sendable () -> PushFigures,
         stops: @escaping @Sendable () -> Int,
         webhooks: @escaping @Sendable () async throws -> WebhookFigures = { WebhookFigures() },
+        questions: @escaping @Sendable () -> BeforeSendFigures = { BeforeSendFigures() },
         now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) {
         self.store = store
@@ -64,6 +67,7 @@ public final class GatewayMetrics: Sendable {
         self.pushes = pushes
         self.stops = stops
         self.webhooks = webhooks
+        self.questions = questions
         self.now = now
     }
 
@@ -125,7 +129,25 @@ public final class GatewayMetrics: Sendable {
                 "pushgate_push_brakes_total", .counter,
                 "Credentials that were stopped because too many of their tokens died.", value: stops()),
         ]
-        return families + Self.families(stored.webhooks)
+        return families + Self.families(stored.webhooks) + Self.families(questions())
+    }
+
+    private static func families(_ questions: BeforeSendFigures) -> [MetricFamily] {
+        [
+            MetricFamily(
+                "pushgate_before_send_total", .counter,
+                "Messages that tenants' services were to be asked about since the start, by outcome.",
+                BeforeSendFigures.outcomeNames.map {
+                    .init([.init("outcome", $0)], Int64(questions.outcomes[$0] ?? 0))
+                }),
+            MetricFamily(
+                "pushgate_before_send_open", .gauge, "Questions to tenants' services under way.",
+                value: questions.open),
+            MetricFamily(
+                "pushgate_before_send_broken", .gauge,
+                "Tenants whose before-send service is left alone because it does not answer.",
+                value: questions.broken),
+        ]
     }
 
     private static func families(_ webhooks: WebhookFigures) -> [MetricFamily] {

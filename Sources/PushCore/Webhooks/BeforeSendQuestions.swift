@@ -7,10 +7,13 @@ public struct BeforeSendFigures: Sendable, Equatable {
     /// By outcome: `allowed`, `denied`, `dropped`, `replaced`, `failed` (no usable answer), `skipped` (not asked: too many
     /// open, or the service does not answer).
     public var outcomes: [String: Int] = [:]
+    static let outcomeNames = ["allowed", "denied", "dropped", "replaced", "failed", "skipped"]
     /// Tenants whose service is left alone because it does not answer.
     public var broken = 0
     /// Questions under way.
     public var open = 0
+
+    public init() {}
 }
 
 /// Asks tenants' services before messages are archived. Senders do not wait for each other's question; a service that

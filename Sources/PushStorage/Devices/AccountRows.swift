@@ -62,7 +62,7 @@ enum AccountRows {
         _ db: Database, tenant: TenantKey, userID: String, openedBy: AppKey?, ids: IDGenerator, at now: Milliseconds
     ) throws -> AccountRef {
         let id = ids.account()
-        try db.execute(
+        try db.executeCached(
             sql: "INSERT INTO account (tenant, account_id, user_id, opened_by, created_at) VALUES (?, ?, ?, ?, ?)",
             arguments: [tenant.rawValue, id, userID, openedBy?.rawValue, now])
         return AccountRef(key: AccountKey(rawValue: db.lastInsertedRowID), id: id)
@@ -80,7 +80,7 @@ enum AccountRows {
     }
 
     static func close(_ db: Database, _ key: AccountKey) throws {
-        try db.execute(sql: "UPDATE account SET opened_by = NULL WHERE key = ?", arguments: [key.rawValue])
+        try db.executeCached(sql: "UPDATE account SET opened_by = NULL WHERE key = ?", arguments: [key.rawValue])
     }
 }
 

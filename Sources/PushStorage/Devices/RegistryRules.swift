@@ -36,9 +36,10 @@ struct RegistryRules {
         let tenant = registration.tenant.key
         let draft = registration.draft
         let bound = try Row.fetchOne(
-            db,
-            sql:
-                "SELECT key, device_id, account FROM device WHERE tenant = ? AND unique_code = ? AND status = 'active'",
+            db.cachedStatement(
+                sql:
+                    "SELECT key, device_id, account FROM device WHERE tenant = ? AND unique_code = ? AND status = 'active'"
+            ),
             arguments: [tenant.rawValue, registration.uniqueCode])
         let head = try writer.head(of: account.key.rawValue)
         let broadcastHead = try BroadcastLog(writer: writer).head(of: tenant)
@@ -64,7 +65,7 @@ struct RegistryRules {
                 touched.accounts.append(AccountKey(rawValue: bound[2]))
             }
             deviceID = ids.device()
-            try db.execute(
+            try db.executeCached(
                 sql: """
                     INSERT INTO device (device_id, tenant, account, app, unique_code, os_type, push_enabled, info,
                         registered_at, last_seen_at, start_seq, start_broadcast_seq)
@@ -106,13 +107,14 @@ struct RegistryRules {
         let subject = "tenant/\(tenant.rawValue)/\(what)"
         let recent =
             try Int.fetchOne(
-                db, sql: "SELECT count(*) FROM audit WHERE subject = ? AND at > ? AND action = 'device.moved'",
+                db.cachedStatement(
+                    sql: "SELECT count(*) FROM audit WHERE subject = ? AND at > ? AND action = 'device.moved'"),
                 arguments: [subject, now - Self.hour]) ?? 0
         guard recent < Self.movesPerHourMax else {
             throw GatewayError(
                 .rateLimited, "This code or push token moved to another account too often.", retryAfterSeconds: 3600)
         }
-        try db.execute(
+        try db.executeCached(
             sql: "INSERT INTO audit (at, actor, action, subject) VALUES (?, 'registration', 'device.moved', ?)",
             arguments: [now, subject])
     }
@@ -125,7 +127,7 @@ struct RegistryRules {
         let log = WebhookLog(writer: writer)
         guard log.isNeeded(for: tenant) else { return }
         let newID = try String.fetchOne(
-            db, sql: "SELECT account_id FROM account WHERE key = ?", arguments: [newAccount.rawValue])
+            db.cachedStatement(sql: "SELECT account_id FROM account WHERE key = ?"), arguments: [newAccount.rawValue])
         try log.record(
             .deviceMoved, tenant: tenant, account: account, device: old,
             detail: { writer in
@@ -139,7 +141,7 @@ struct RegistryRules {
     /// the account itself: nothing of the new owner is in it.
     private func tellMoved(_ deviceID: String, from account: AccountKey, tenant: Tenant) throws {
         let id = try String.fetchOne(
-            db, sql: "SELECT account_id FROM account WHERE key = ?", arguments: [account.rawValue])
+            db.cachedStatement(sql: "SELECT account_id FROM account WHERE key = ?"), arguments: [account.rawValue])
         guard let id else { return }
         try EventArchive(writer: writer, ids: ids, tenant: tenant, now: now).archive(
             .deviceMoved(deviceID: deviceID), by: .init(name: id, account: account), to: [account.rawValue])
@@ -167,7 +169,7 @@ struct RegistryRules {
 
     /// Takes over what the draft names; the rest stays.
     func change(_ key: DeviceKey, _ draft: DeviceDraft, app: AppKey?) throws {
-        try db.execute(
+        try db.executeCached(
             sql: """
                 UPDATE device SET os_type = ifnull(?, os_type), push_enabled = ifnull(?, push_enabled),
                     info = ifnull(?, info), app = ifnull(?, app), last_seen_at = max(last_seen_at, ?)
@@ -182,10 +184,10 @@ struct RegistryRules {
 
     /// Ends an active device: its tokens and its waiting pushes end with it.
     func end(_ key: DeviceKey, as status: Device.Status) throws {
-        try db.execute(
+        try db.executeCached(
             sql: "UPDATE device SET status = ?, ended_at = ? WHERE key = ?",
             arguments: [status.rawValue, now, key.rawValue])
-        try db.execute(
+        try db.executeCached(
             sql: "UPDATE push_token SET state = 'ended', ended_at = ? WHERE device = ? AND state = 'live'",
             arguments: [now, key.rawValue])
         try skipWaiting(of: key, .deregistered)
@@ -195,7 +197,7 @@ struct RegistryRules {
     }
 
     private func skipWaiting(of key: DeviceKey, _ reason: SkipReason) throws {
-        try db.execute(
+        try db.executeCached(
             sql: """
                 UPDATE push SET state = 'skipped', reason = ?, is_leased = 0, updated_at = ?
                 WHERE device = ? AND state = 'waiting'
@@ -209,7 +211,8 @@ struct RegistryRules {
             db.cachedStatement(sql: "SELECT key, vendor, token FROM push_token WHERE device = ? AND state = 'dead'"),
             arguments: [device.rawValue])
         for row in dead where !tokens.contains(where: { $0.vendor.rawValue == row[1] && $0.token == row[2] }) {
-            try db.execute(sql: "UPDATE push_token SET state = 'ended' WHERE key = ?", arguments: [row[0] as Int64])
+            try db.executeCached(
+                sql: "UPDATE push_token SET state = 'ended' WHERE key = ?", arguments: [row[0] as Int64])
         }
     }
 
@@ -222,11 +225,11 @@ struct RegistryRules {
         var losers: [String: (device: DeviceKey, account: AccountKey)] = [:]
         for token in tokens {
             let holder = try Row.fetchOne(
-                db,
-                sql: """
-                    SELECT t.key, d.account, d.device_id, d.key FROM push_token t JOIN device d ON d.key = t.device
-                    WHERE t.tenant = ? AND t.vendor = ? AND t.token = ? AND t.state = 'live' AND t.device <> ?
-                    """,
+                db.cachedStatement(
+                    sql: """
+                        SELECT t.key, d.account, d.device_id, d.key FROM push_token t JOIN device d ON d.key = t.device
+                        WHERE t.tenant = ? AND t.vendor = ? AND t.token = ? AND t.state = 'live' AND t.device <> ?
+                        """),
                 arguments: [tenant.key.rawValue, token.vendor.rawValue, token.token, device.rawValue])
             guard let holder else { continue }
             guard mayTakeFromOthers || holder[1] == account.rawValue else {
@@ -238,19 +241,19 @@ struct RegistryRules {
                     "token/\(SecretHash.hash("\(token.vendor.rawValue)/\(token.token)"))", tenant: tenant.key)
                 losers[holder[2]] = (DeviceKey(rawValue: holder[3]), AccountKey(rawValue: holder[1]))
             }
-            try db.execute(
+            try db.executeCached(
                 sql: "UPDATE push_token SET state = 'taken', ended_at = ? WHERE key = ?", arguments: [now, holder[0]])
             gone.append(holder[0])
         }
         for known in try DeviceRows.tokens(db, of: device.rawValue)
         where !tokens.contains(where: { $0.vendor == known.token.vendor && $0.token == known.token.token }) {
-            try db.execute(
+            try db.executeCached(
                 sql: "UPDATE push_token SET state = 'ended', ended_at = ? WHERE key = ?", arguments: [now, known.key])
             gone.append(known.key)
         }
         try forgetDead(of: device, except: tokens)
         for (position, token) in tokens.enumerated() {
-            try db.execute(
+            try db.executeCached(
                 sql: """
                     INSERT INTO push_token (device, tenant, position, vendor, token, kind, environment, set_at)
                     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -267,7 +270,7 @@ struct RegistryRules {
         try PushDecisions(writer: writer, now: now).leave(tokens: gone)
         guard !losers.isEmpty else { return }
         let winner = try String.fetchOne(
-            db, sql: "SELECT device_id FROM device WHERE key = ?", arguments: [device.rawValue])
+            db.cachedStatement(sql: "SELECT device_id FROM device WHERE key = ?"), arguments: [device.rawValue])
         for (deviceID, loser) in losers.sorted(by: { $0.key < $1.key }) {
             try tellMoved(deviceID, from: loser.account, tenant: tenant)
             try noteMoved(

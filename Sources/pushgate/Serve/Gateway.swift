@@ -177,7 +177,8 @@ struct Gateway: Sendable {
                 metrics: GatewayMetrics(
                     store: storage, presence: presence,
                     pushes: { PushFigures(pushQueue, receipts: vendorReceipts.counts) },
-                    stops: { tokenGuard.stopCount }, webhooks: { try await webhookDelivery.figures() }),
+                    stops: { tokenGuard.stopCount }, webhooks: { try await webhookDelivery.figures() },
+                    questions: { questions.figures() }),
                 quarantine: TokenQuarantine(
                     store: storage, access: storage, devices: storage, clock: clock, revived: { pushQueue.wake() }),
                 registry: registry,

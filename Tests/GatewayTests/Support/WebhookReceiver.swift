@@ -11,6 +11,8 @@ final class WebhookReceiver: Sendable {
     enum Mode: Sendable {
         case takes
         case answers(HTTPResponseStatus, HTTPHeaders = [:])
+        /// Takes it, with words.
+        case says(String)
         /// Reads and says nothing.
         case hangs
     }
@@ -97,7 +99,9 @@ final class WebhookReceiver: Sendable {
             if head.headers.first(name: "webhook-signature") != signature || !isFresh || id.isEmpty {
                 state.badSignatures += 1
             }
-            guard case .takes = state.mode else {
+            switch state.mode {
+            case .takes, .says: break
+            case .answers, .hangs:
                 state.refused += 1
                 return state.mode
             }
@@ -130,17 +134,24 @@ final class WebhookReceiver: Sendable {
                 guard let head else { return }
                 switch WebhookReceiver.note(head, body, in: log) {
                 case .takes: answer(.noContent, [:], context)
+                case .says(let words): answer(.ok, [:], words, context)
                 case .answers(let status, let headers): answer(status, headers, context)
                 case .hangs: break
                 }
             }
         }
 
-        private func answer(_ status: HTTPResponseStatus, _ headers: HTTPHeaders, _ context: ChannelHandlerContext) {
+        private func answer(
+            _ status: HTTPResponseStatus, _ headers: HTTPHeaders, _ words: String = "",
+            _ context: ChannelHandlerContext
+        ) {
             var headers = headers
-            if status != .noContent { headers.replaceOrAdd(name: "content-length", value: "0") }
+            if status != .noContent { headers.replaceOrAdd(name: "content-length", value: "\(words.utf8.count)") }
             let head = HTTPResponseHead(version: .http1_1, status: status, headers: headers)
             context.write(wrapOutboundOut(.head(head)), promise: nil)
+            if !words.isEmpty {
+                context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: words)))), promise: nil)
+            }
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         }
     }
@@ -148,12 +159,15 @@ final class WebhookReceiver: Sendable {
 
 extension GatewayAPI {
     /// The receiver becomes the tenant's webhook.
-    func setWebhook(_ receiver: WebhookReceiver, events: [String] = ["*"], eventsPerRequest: Int = 1) async throws {
+    func setWebhook(
+        _ receiver: WebhookReceiver, events: [String] = ["*"], eventsPerRequest: Int = 1, beforeSend: Bool = false
+    ) async throws {
         _ = try await call(
             .put, ["v1", "settings", "webhook"],
             body: .object([
                 "url": .string(receiver.url), "secret": .string(receiver.secret),
                 "events": .array(events.map { .string($0) }), "eventsPerRequest": JSONValue(eventsPerRequest),
+                "beforeSend": .bool(beforeSend),
             ]))
     }
 }
