@@ -133,16 +133,16 @@ final class WebhookReceiver: Sendable {
             case .end:
                 guard let head else { return }
                 switch WebhookReceiver.note(head, body, in: log) {
-                case .takes: answer(.noContent, [:], context)
+                case .takes: answer(.noContent, [:], "", context)
                 case .says(let words): answer(.ok, [:], words, context)
-                case .answers(let status, let headers): answer(status, headers, context)
+                case .answers(let status, let headers): answer(status, headers, "", context)
                 case .hangs: break
                 }
             }
         }
 
         private func answer(
-            _ status: HTTPResponseStatus, _ headers: HTTPHeaders, _ words: String = "",
+            _ status: HTTPResponseStatus, _ headers: HTTPHeaders, _ words: String,
             _ context: ChannelHandlerContext
         ) {
             var headers = headers
