@@ -7,37 +7,40 @@ import Synchronization
 /// Receives the requests of devices and sends the replies.
 ///
 /// The loop's thread only copies a request into a bounded queue. A full queue answers `overloaded` at once: nothing has
-/// been accepted then. Requests of one device are worked off in their order, those of different devices side by side.
+/// been accepted then. Requests of one device are worked off in their order, those of different devices side by side: a
+/// send waits for its tenant's service (``BeforeSend``), and nobody else's request may wait with it.
 public final class UplinkConnection: Sendable {
     private struct Arrival: Sendable {
         let request: UplinkRequests.Request
         let properties: MQTTPublishProperties
     }
 
-    private struct Lane: Sendable {
-        let arrivals: AsyncStream<Arrival>
-        let input: AsyncStream<Arrival>.Continuation
-    }
-
     private let requests: UplinkRequests
     private let logger: Logger
-    private let lanes: [Lane]
+    private let queues: Mutex<DeviceQueues<Arrival>>
+    /// Devices to be served.
+    private let devices: AsyncStream<String>
+    private let serve: AsyncStream<String>.Continuation
     private let session = Mutex<MQTTSession?>(nil)
     /// Every request that was taken has been answered.
     private let drained = WakeSignal()
-    private static let laneCount = 128
+    /// Devices with a request under way at once: fewer than the archive's writer takes, so that a crowd waits here and is
+    /// not refused there.
+    private static let activeMax = 8000
+    private static let perDeviceShare = 128
 
     public init(
         _ connection: GatewayConnection, requests: UplinkRequests, loop: MQTTLoop, limits: Limits, logger: Logger
     ) throws {
         self.requests = requests
         self.logger = logger
-        lanes = (0..<Self.laneCount).map { _ in
-            let (arrivals, input) = AsyncStream.makeStream(
-                of: Arrival.self,
-                bufferingPolicy: .bufferingOldest(max(1, limits.uplinkRequestsWaitingMax / Self.laneCount)))
-            return Lane(arrivals: arrivals, input: input)
-        }
+        queues = Mutex(
+            DeviceQueues(
+                countMax: limits.uplinkRequestsWaitingMax,
+                perDeviceMax: max(1, limits.uplinkRequestsWaitingMax / Self.perDeviceShare),
+                activeMax: Self.activeMax))
+        // Not bounded here: a device is in it once, and how many there are is bounded by the queues.
+        (devices, serve) = AsyncStream.makeStream(of: String.self)
         var options = connection.options(clientID: BrokerIdentity.gatewayClientPrefix + "uplink")
         options.subscriptions = [MQTTSubscription(Topics.allRequests)]
         let made = try loop.makeSession(options) { [weak self] _, event in self?.handle(event) }
@@ -48,11 +51,9 @@ public final class UplinkConnection: Sendable {
 
     /// Works off requests until the task is cancelled; those that were taken by then are finished.
     public func run() async {
-        await withTaskGroup(of: Void.self) { group in
-            for lane in lanes {
-                group.addTask {
-                    for await arrival in lane.arrivals { await self.answer(arrival) }
-                }
+        await withDiscardingTaskGroup { group in
+            for await device in devices {
+                group.addTask { await self.answerAll(of: device) }
             }
         }
         drained.wake()
@@ -60,7 +61,11 @@ public final class UplinkConnection: Sendable {
 
     /// Takes no more requests, finishes those that were taken, disconnects.
     public func stop() async {
-        for lane in lanes { lane.input.finish() }
+        let isDone = queues.withLock { queues in
+            queues.close()
+            return queues.isDone
+        }
+        if isDone { serve.finish() }
         await drained.wait(atMost: .seconds(10))
         let session = session.withLock { session in
             defer { session = nil }
@@ -85,11 +90,28 @@ public final class UplinkConnection: Sendable {
         let arrival = Arrival(
             request: .init(deviceID: deviceID, operation: operation, payload: message.payload),
             properties: message.properties)
-        let lane = lanes[Int(UInt(bitPattern: deviceID.hashValue) % UInt(lanes.count))]
-        guard case .dropped = lane.input.yield(arrival) else { return }
+        switch queues.withLock({ $0.add(arrival, of: deviceID) }) {
+        case .serve:
+            serve.yield(deviceID)
+            return
+        case .waits: return
+        case .full: break
+        }
         let error = GatewayError(.overloaded, "The gateway is busy; send the request again.", retryAfterSeconds: 1)
         let requestID = (try? RawJSON(parsing: message.payload))?.object?["requestId"]  // no id where it is no JSON
         send(UplinkRequests.refusal(error, requestID: requestID, operation: operation), to: arrival)
+    }
+
+    /// One request after the other, until the device has no more.
+    private func answerAll(of device: String) async {
+        var isFirst = true
+        while let arrival = queues.withLock({ $0.next(of: device, isFirst: isFirst) }) {
+            await answer(arrival)
+            isFirst = false
+        }
+        let (next, isDone) = queues.withLock { ($0.nextDevice(), $0.isDone) }
+        if let next { serve.yield(next) }
+        if isDone { serve.finish() }
     }
 
     private func answer(_ arrival: Arrival) async {
