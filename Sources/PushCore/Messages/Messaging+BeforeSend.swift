@@ -16,7 +16,7 @@ extension Messaging {
         }
         let asked = message.fixingNumbers(ids, at: clock.now)
         guard let question = try await archive.question(about: asked, from: principal) else { return .message(asked) }
-        switch await beforeSend.ask(question, from: tenant) {
+        switch try await beforeSend.ask(question, from: tenant) {
         case .allow: return .message(asked)
         case .deny(let denial, let reason): throw GatewayError(.denied, reason, denial: denial)
         case .drop:

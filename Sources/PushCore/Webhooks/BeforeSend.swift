@@ -3,8 +3,9 @@ public protocol BeforeSend: Sendable {
     /// Whether the tenant wants to be asked at all: costs nothing.
     func isWanted(by tenant: Tenant) -> Bool
 
-    /// Always answers, within the tenant's time: without an answer of the service by the tenant's default.
-    func ask(_ question: MessageQuestion, from tenant: Tenant) async -> BeforeSendVerdict
+    /// Answers within the tenant's time: without an answer of the service by the tenant's default. Throws `overloaded`
+    /// where too many of the tenant's messages wait for its service already: nobody gets past it in a crowd.
+    func ask(_ question: MessageQuestion, from tenant: Tenant) async throws(GatewayError) -> BeforeSendVerdict
 }
 
 /// What a tenant's service says about a message.

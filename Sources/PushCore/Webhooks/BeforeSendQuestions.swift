@@ -4,10 +4,10 @@ import Synchronization
 
 /// What became of questions, in figures.
 public struct BeforeSendFigures: Sendable, Equatable {
-    /// By outcome: `allowed`, `denied`, `dropped`, `replaced`, `failed` (no usable answer), `skipped` (not asked: too many
-    /// open, or the service does not answer).
+    /// By outcome: `allowed`, `denied`, `dropped`, `replaced`, `failed` (no usable answer), `skipped` (not asked: the
+    /// service does not answer), `refused` (too many questions were open).
     public var outcomes: [String: Int] = [:]
-    static let outcomeNames = ["allowed", "denied", "dropped", "replaced", "failed", "skipped"]
+    static let outcomeNames = ["allowed", "denied", "dropped", "replaced", "failed", "skipped", "refused"]
     /// Tenants whose service is left alone because it does not answer.
     public var broken = 0
     /// Questions under way.
@@ -25,6 +25,8 @@ public final class BeforeSendQuestions: BeforeSend {
     }
 
     static let timeout: Duration = .seconds(2)
+    /// A failure that took this long made its sender wait.
+    static let slow: Duration = .seconds(1)
 
     private let settings: @Sendable (TenantKey) -> WebhookSettings?
     private let callback: TencentCallbackForm
@@ -54,18 +56,29 @@ public final class BeforeSendQuestions: BeforeSend {
 
     public func isWanted(by tenant: Tenant) -> Bool { settings(tenant.key)?.beforeSend ?? false }
 
-    public func ask(_ question: MessageQuestion, from tenant: Tenant) async -> BeforeSendVerdict {
+    public func ask(
+        _ question: MessageQuestion, from tenant: Tenant
+    ) async throws(GatewayError) -> BeforeSendVerdict {
         guard let settings = settings(tenant.key), settings.beforeSend else { return .allow }
         // What this form has no question for: a send to many in Tencent's.
         guard let request = request(question, settings: settings, tenant: tenant) else { return .allow }
-        let admission = state.withLock { $0.circuits[tenant.key, default: QuestionCircuit()].admit(at: monotonic()) }
-        guard case .ask = admission else {
+        let begun = monotonic()
+        switch state.withLock({ $0.circuits[tenant.key, default: QuestionCircuit()].admit(at: begun) }) {
+        case .ask: break
+        case .broken:
             count("skipped")
             return Self.unanswered(settings)
+        case .tooMany:
+            count("refused")
+            throw GatewayError(
+                .overloaded, "Too many messages wait for the tenant's service.", retryAfterSeconds: 1)
         }
         let verdict = await answer(to: request, question, settings, tenant)
         let isChanged = state.withLock {
-            $0.circuits[tenant.key, default: QuestionCircuit()].end(isAnswered: verdict != nil, at: monotonic())
+            let now = monotonic()
+            let isSlow = now - begun >= Self.slow
+            return $0.circuits[tenant.key, default: QuestionCircuit()].end(
+                verdict != nil ? .answered : isSlow ? .slowFailure : .quickFailure, at: now)
         }
         if isChanged { note(isAnswering: verdict != nil, tenant) }
         guard let verdict else {

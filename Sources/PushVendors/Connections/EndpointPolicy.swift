@@ -32,6 +32,11 @@ public struct EndpointPolicy: Sendable {
         }
     }
 
+    /// Names that are local by definition, and those that systems' files of hosts give to loopback.
+    private static let localNames = [
+        "localhost", "local", "internal", "localdomain", "localhost6", "ip6-localhost", "ip6-loopback",
+    ]
+
     static let privateReason = "points to a loopback, private or link-local address"
 
     /// Refuses what can be refused without asking a name server: plain http, every spelling of a private address,
@@ -40,8 +45,8 @@ public struct EndpointPolicy: Sendable {
         if allowsPrivate { return }
         guard url.isSecure else { throw Refusal("must be an https URL") }
         let name = url.host.hasSuffix(".") ? String(url.host.dropLast()) : url.host
-        let isLocalName = ["localhost", "local", "internal"].contains { name == $0 || name.hasSuffix("." + $0) }
-        guard !isLocalName, HostResolver.numericAddresses(of: url.host).allSatisfy(isAllowed) else {
+        let isLocalName = Self.localNames.contains { name == $0 || name.hasSuffix("." + $0) }
+        guard !isLocalName, HostResolver.numericAddresses(of: name).allSatisfy(isAllowed) else {
             throw Refusal(Self.privateReason)
         }
     }

@@ -8,7 +8,7 @@ import Testing
     private func failed(_ circuit: inout QuestionCircuit, times: Int, at now: ContinuousClock.Instant) {
         for _ in 0..<times {
             guard case .ask = circuit.admit(at: now) else { return }
-            _ = circuit.end(isAnswered: false, at: now)
+            _ = circuit.end(.slowFailure, at: now)
         }
     }
 
@@ -20,7 +20,7 @@ import Testing
         let later = start + QuestionCircuit.pause
         #expect(circuit.admit(at: later) == .ask)
         #expect(circuit.admit(at: later) == .broken, "a second question went out beside the probe")
-        let isChanged = circuit.end(isAnswered: false, at: later)
+        let isChanged = circuit.end(.slowFailure, at: later)
         #expect(!isChanged && circuit.isBroken)
         #expect(circuit.admit(at: later + .seconds(1)) == .broken)
     }
@@ -30,7 +30,7 @@ import Testing
         failed(&circuit, times: QuestionCircuit.failuresMax, at: start)
         let later = start + QuestionCircuit.pause
         _ = circuit.admit(at: later)
-        let isChanged = circuit.end(isAnswered: true, at: later)
+        let isChanged = circuit.end(.answered, at: later)
         #expect(isChanged && !circuit.isBroken)
         failed(&circuit, times: QuestionCircuit.failuresMax - 1, at: later)
         #expect(!circuit.isBroken)
@@ -41,7 +41,7 @@ import Testing
         var circuit = QuestionCircuit()
         for _ in 0..<QuestionCircuit.openMax { #expect(circuit.admit(at: start) == .ask) }
         #expect(circuit.admit(at: start) == .tooMany)
-        _ = circuit.end(isAnswered: true, at: start)
+        _ = circuit.end(.answered, at: start)
         #expect(circuit.admit(at: start) == .ask)
         #expect(circuit.openCount == QuestionCircuit.openMax)
     }
@@ -51,9 +51,18 @@ import Testing
     @Test func `questions that hang end after the circuit has broken`() {
         var circuit = QuestionCircuit()
         for _ in 0..<50 { _ = circuit.admit(at: start) }
-        for _ in 0..<50 { _ = circuit.end(isAnswered: false, at: start + .seconds(2)) }
+        for _ in 0..<50 { _ = circuit.end(.slowFailure, at: start + .seconds(2)) }
         #expect(circuit.openCount == 0 && circuit.isBroken)
         #expect(circuit.admit(at: start + .seconds(11)) == .broken)
         #expect(circuit.admit(at: start + .seconds(12)) == .ask)
+    }
+
+    @Test func `failures that cost no time leave it closed`() {
+        var circuit = QuestionCircuit()
+        for _ in 0..<100 {
+            _ = circuit.admit(at: start)
+            _ = circuit.end(.quickFailure, at: start)
+        }
+        #expect(!circuit.isBroken && circuit.admit(at: start) == .ask)
     }
 }

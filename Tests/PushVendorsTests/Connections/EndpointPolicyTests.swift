@@ -26,7 +26,9 @@ import Testing
     private let policy = EndpointPolicy(allowsPrivate: false)
 
     @Test(arguments: [
-        "https://127.0.0.1/", "https://127.1/", "https://2130706433/", "https://0x7f000001/", "https://0x7f.1/",
+        "https://127.0.0.1/", "https://127.0.0.1./", "https://localhost6/", "https://ip6-localhost/",
+        "https://localhost.localdomain/", "https://127.1/", "https://2130706433/", "https://0x7f000001/",
+        "https://0x7f.1/",
         "https://0177.0.0.1/", "https://017700000001/", "https://[::1]/", "https://[::ffff:127.0.0.1]/",
         "https://[::ffff:7f00:1]/", "https://10.0.0.1:8443/x", "https://169.254.169.254/latest", "https://0/",
         "https://localhost/", "https://LOCALHOST/", "https://localhost./", "https://a.localhost/",
