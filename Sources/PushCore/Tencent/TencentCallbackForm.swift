@@ -118,7 +118,7 @@ public struct TencentCallbackForm: Sendable {
         let info = object["ErrorInfo"]?.string ?? ""
         let isGroup = question.message.form == .group
         switch code {
-        case 0: return replacement(object, question.message) ?? .allow
+        case 0: return replacement(object, question.message)
         case 1:
             return .deny(
                 GatewayError.Denial(code: nil), reason: info.isEmpty ? "The tenant's service has refused it." : info)
@@ -131,13 +131,17 @@ public struct TencentCallbackForm: Sendable {
         }
     }
 
+    /// What the answer says in place of the content; nil where it is no content.
     private func replacement(_ answer: JSONObject, _ message: ArchivedMessage) -> BeforeSendVerdict? {
-        let (body, data) = (answer["MsgBody"], answer["CloudCustomData"])
-        guard body != nil || data != nil else { return nil }
-        let elements = body ?? TencentContent.msgBody(type: message.type, content: message.content)
-        guard elements.kind == .array else { return nil }
+        guard let body = answer["MsgBody"] else {
+            guard let data = answer["CloudCustomData"] else { return .allow }
+            return .replace(type: nil, content: TencentContent.content(message.content, with: data))
+        }
+        guard body.kind == .array else { return nil }
         let native = TencentContent.native(
-            msgBody: elements, cloudCustomData: data ?? TencentContent.cloudCustomData(content: message.content))
-        return .replace(type: native.type, content: native.content)
+            msgBody: body,
+            cloudCustomData: answer["CloudCustomData"] ?? TencentContent.cloudCustomData(content: message.content))
+        return .replace(
+            type: native.type, content: TencentContent.content(native.content, keepingMembersOf: message.content))
     }
 }

@@ -40,6 +40,28 @@ public enum TencentContent {
         return RawJSON(archived: writer.bytes)
     }
 
+    /// Content with another `CloudCustomData`, and everything else as it is.
+    static func content(_ content: RawJSON?, with data: RawJSON) -> RawJSON {
+        .object { writer in
+            for member in content?.object?.members ?? [] where member.key != "CloudCustomData" {
+                writer.member(member.key, member.value)
+            }
+            writer.member("CloudCustomData", data)
+        }
+    }
+
+    /// New elements in place of those of a message that was sent in this form, with what it has beside them
+    /// (`GroupAtInfo`, `MsgPriority`). Of a native message nothing is left: what it says is in the elements.
+    static func content(_ content: RawJSON, keepingMembersOf old: RawJSON?) -> RawJSON {
+        guard let old = old?.object, old["MsgBody"] != nil else { return content }
+        return .object { writer in
+            for member in content.object?.members ?? [] { writer.member(member.key, member.value) }
+            for member in old.members where !["text", "MsgBody", "CloudCustomData"].contains(member.key) {
+                writer.member(member.key, member.value)
+            }
+        }
+    }
+
     /// The `CloudCustomData` that a message was sent with.
     public static func cloudCustomData(content: RawJSON?) -> RawJSON? { content?.object?["CloudCustomData"] }
 

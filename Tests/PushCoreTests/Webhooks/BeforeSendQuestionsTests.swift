@@ -156,6 +156,49 @@ import Testing
                     type: .custom, content: try .json(#"{"MsgBody":\#(elements),"CloudCustomData":"x"}"#)))
     }
 
+    @Test(arguments: [
+        (
+            #"{"text":"hi","mood":1}"#, #""CloudCustomData":"x""#,
+            #"{"text":"hi","mood":1,"CloudCustomData":"x"}"#
+        ),
+        (
+            #"{"text":"hi","MsgBody":[],"CloudCustomData":"a"}"#, #""CloudCustomData":"b""#,
+            #"{"text":"hi","MsgBody":[],"CloudCustomData":"b"}"#
+        ),
+    ])
+    func `custom data alone leaves type and content as they are`(
+        _ content: String, _ answer: String, _ replaced: String
+    ) async throws {
+        let service = Service(#"{"ErrorCode":0,\#(answer)}"#)
+        let found = try await questions(service, format: .tencent).ask(try question(content: content), from: .sample)
+        #expect(found == .replace(type: nil, content: try .json(replaced)))
+    }
+
+    @Test func `new elements keep whom a message mentions and how urgent it is`() async throws {
+        let elements = #"[{"MsgType":"TIMTextElem","MsgContent":{"Text":"***"}}]"#
+        let content =
+            #"{"text":"bad","MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"bad"}}],"#
+            + #""CloudCustomData":"c","GroupAtInfo":[{"GroupAtAllFlag":1}],"MsgPriority":"High"}"#
+        let service = Service(#"{"ErrorCode":0,"MsgBody":\#(elements)}"#)
+        let found = try await questions(service, format: .tencent)
+            .ask(try question(form: .group, content: content), from: .sample)
+        let replaced =
+            #"{"text":"***","MsgBody":\#(elements),"CloudCustomData":"c","GroupAtInfo":[{"GroupAtAllFlag":1}],"#
+            + #""MsgPriority":"High"}"#
+        #expect(found == .replace(type: .text, content: try .json(replaced)))
+    }
+
+    @Test(arguments: [#"{}"#, #""text""#, "1"])
+    func `elements that are none are no answer`(_ elements: String) async throws {
+        let service = Service(#"{"ErrorCode":0,"MsgBody":\#(elements)}"#)
+        let found = try await questions(service, format: .tencent, onFailure: .deny).ask(try question(), from: .sample)
+        guard case .deny(let denial, _) = found else {
+            Issue.record("\(found)")
+            return
+        }
+        #expect(denial.number == 80003)
+    }
+
     @Test func `the request is what receivers of such callbacks look at`() async throws {
         let service = Service(#"{"ActionStatus":"OK","ErrorCode":0}"#)
         _ = try await questions(service, format: .tencent, token: "xxxxyyyy").ask(try question(), from: .sample)
