@@ -23,6 +23,9 @@ public struct UserSigRefusal: Error, Sendable, Equatable {
         self.info = info
     }
 
+    /// Whoever made it has the app's key, but its time is over.
+    public var isOfGoodSignature: Bool { code == UserSig.Fault.expired.rawValue }
+
     static let voided = UserSigRefusal(code: 70001, "The UserSig was issued before its user was kicked.")
     static let unknownApp = UserSigRefusal(code: 70020, "This SDKAppID is not known.")
     static let disabledApp = UserSigRefusal(code: 60016, "This SDKAppID is disabled.")

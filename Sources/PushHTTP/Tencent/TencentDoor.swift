@@ -74,10 +74,13 @@ struct TencentDoor: Sendable {
         do {
             app = try await authenticator.app(sdkAppID: sdkAppID, identifier: identifier, userSig: userSig)
         } catch let refusal as UserSigRefusal {
-            do {
-                try callers.countFailure(call)
-            } catch {
-                throw TencentError.tooManyCalls
+            // One that is past its life was good: its server has a key, and asks again with a new one.
+            if !refusal.isOfGoodSignature {
+                do {
+                    try callers.countFailure(call)
+                } catch {
+                    throw TencentError.tooManyCalls
+                }
             }
             throw TencentError(refusal.code, refusal.info)
         }
