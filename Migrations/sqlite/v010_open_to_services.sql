@@ -5,7 +5,9 @@
 ALTER TABLE message ADD COLUMN msg_seq INTEGER CHECK (msg_seq BETWEEN 0 AND 4294967295);
 ALTER TABLE message ADD COLUMN msg_random INTEGER CHECK (msg_random BETWEEN 0 AND 4294967295);
 ALTER TABLE message ADD COLUMN msg_time INTEGER;
-CREATE INDEX message_alias ON message (tenant, msg_random, msg_seq, msg_time) WHERE msg_random IS NOT NULL;
+-- The time before the sequence, and the sender in it: some clients send one random number with everything.
+CREATE INDEX message_alias ON message (tenant, msg_random, msg_time, msg_seq, sender_account)
+    WHERE msg_random IS NOT NULL;
 
 -- The place of a message in its group: 1, 2, 3 … in the order of archiving. NULL outside of groups and for events.
 ALTER TABLE message ADD COLUMN group_seq INTEGER CHECK (group_seq > 0);

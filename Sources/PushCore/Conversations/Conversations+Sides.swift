@@ -101,15 +101,28 @@ extension Conversations {
         return try await store.readMessages(among: messages, by: account.key, with: sender.peer)
     }
 
-    /// The one message of this name, an id or an alias, that `sender` sent to `receiver`. Scope `messages:send`: whoever
-    /// asks is about to change it. Throws `not_found`.
+    /// The one message of this name, an id or an alias, that `sender` sent to `receiver` alone: of several the first that
+    /// still is what it was. Scope `messages:send`: whoever asks is about to change it.
+    ///
+    /// Throws `not_found`, also for a message to an audience that the receiver was in: it is not this receiver's alone,
+    /// and what is done to it is done for all.
     public func message(
         named name: String, from sender: NamedPeer, to receiver: NamedPeer, as principal: Principal
     ) async throws -> ArchivedMessage {
         _ = try principal.app(with: .messagesSend)
         let named = try await store.messages(naming: name, between: sender, and: receiver, tenant: principal.tenant)
-        guard let found = named.first(where: { $0.sender(is: sender) }) else { throw Self.unknownMessage }
+        let sent = named.filter { $0.form == .single && $0.sender(is: sender) }
+        guard let found = sent.first(where: { $0.state == .live }) ?? sent.first else { throw Self.unknownMessage }
         return found
+    }
+
+    /// Whether one of two sides sent the other a message of this alias, whatever became of it. Scope `messages:send`.
+    public func hasMessage(
+        alias: String, between one: NamedPeer, and other: NamedPeer, as principal: Principal
+    ) async throws -> Bool {
+        _ = try principal.app(with: .messagesSend)
+        return try await store.messages(naming: alias, between: one, and: other, tenant: principal.tenant)
+            .contains { MessageAliases(of: $0).contains(alias) }
     }
 
     private static let unknownMessage = GatewayError(.notFound, "There is no such message.")

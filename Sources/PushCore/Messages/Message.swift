@@ -94,7 +94,7 @@ public struct Message: Sendable {
     func fixingNumbers(_ ids: IDGenerator, at now: Milliseconds) -> Message {
         guard var numbers = options.numbers else { return self }
         numbers.reserved = numbers.reserved ?? ids.number()
-        numbers.seconds = numbers.seconds ?? now / 1000
+        numbers.asked = numbers.asked ?? now / 1000
         var message = self
         message.options.numbers = numbers
         return message

@@ -118,9 +118,9 @@ public protocol MessageArchive: Sendable {
     /// An original by its id, with whether the principal's account sent or received it.
     func message(id: String, tenant: TenantKey) async throws -> ArchivedMessage?
 
-    /// An original by any of its names: its id, or an alias (``MessageAliases``). An id comes first: an alias is a valid
-    /// id, too.
-    func message(naming name: String, tenant: TenantKey) async throws -> ArchivedMessage?
+    /// An original by any of its names, its id or an alias (``MessageAliases``): of several the one that who asks has to
+    /// do with. Throws `conflict` where it is the alias of several that could be meant.
+    func message(naming name: String, for principal: Principal) async throws -> ArchivedMessage?
 
     /// Whether the account has an entry of the message, or the message in its imported history.
     func hasEntry(of message: MessageKey, account: AccountKey) async throws -> Bool

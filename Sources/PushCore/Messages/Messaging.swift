@@ -198,10 +198,10 @@ public struct Messaging: Sendable {
     }
 
     /// One message, by its id or an alias, for its sender, its receivers, and apps of the tenant; apps also see its
-    /// aliases, which tell how many messages the archive has, and its trace.
+    /// aliases, which tell how many messages the archive has, and its trace. Throws `conflict` for an alias of several.
     public func read(id: String, as principal: Principal) async throws -> RawJSON {
         let unknown = GatewayError(.notFound, "There is no such message.")
-        guard let message = try await archive.message(naming: id, tenant: principal.tenant.key) else { throw unknown }
+        guard let message = try await archive.message(naming: id, for: principal) else { throw unknown }
         var trace: [DeviceTrace]?
         var skipped: [String: Int] = [:]
         var isBurned = false

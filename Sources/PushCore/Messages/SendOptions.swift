@@ -24,7 +24,10 @@ public struct SendOptions: Sendable, Hashable {
         public var seconds: Int64?
         /// The sequence it gets where none was sent: chosen before it is archived, for whoever is told of it before.
         public var reserved: UInt32?
-        /// How long a repeat without an id is recognized, in milliseconds.
+        /// `MsgTime` as the tenant's service was told it before archiving, in seconds: taken unless the aliases are then
+        /// another message's.
+        public var asked: Int64?
+        /// How long a repeat without an id is recognized, in milliseconds; 0 = not at all.
         public var recognizedFor: Milliseconds
 
         public init(

@@ -83,7 +83,7 @@ struct MessageChange {
     // MARK: Burn
 
     func burn(_ id: String, by device: DeviceIdentity) throws -> MessageErasure {
-        guard let message = try find(id, by: .device(device)) else { throw Self.unknown }
+        guard let message = try find(id, for: .burning, by: .device(device)) else { throw Self.unknown }
         let account = device.account
         if message.form != .broadcast, message.senderAccount != account.key,
             try !MessageHolders(db: db, message: message.key).contains(account.key)
@@ -202,7 +202,7 @@ struct MessageChange {
 
     /// The message, if the principal may change it as its sender does.
     private func message(_ id: String, ofSender principal: Principal) throws -> ArchivedMessage {
-        guard let message = try find(id, by: principal) else { throw Self.unknown }
+        guard let message = try find(id, for: .changing, by: principal) else { throw Self.unknown }
         switch principal {
         case .app:
             // Events are the gateway's own: to an app they are no messages.
@@ -218,21 +218,10 @@ struct MessageChange {
         return message
     }
 
-    /// The message with this id or alias. Of several with one alias a device means the one it has to do with; an app
-    /// has to say which by its id.
-    private func find(_ name: String, by principal: Principal) throws -> ArchivedMessage? {
-        let tenant = principal.tenant
-        let found = try MessageRows.messages(db, tenant: tenant.key, naming: name, tenantNo: tenant.tenantNo)
-        guard found.count > 1 else { return found.first }
-        switch principal {
-        case .app:
-            throw GatewayError(.conflict, "This is the alias of \(found.count) messages: name the one by its id.")
-        case .device(let device):
-            let account = device.account.key
-            return try found.first {
-                try $0.senderAccount == account || MessageHolders(db: db, message: $0.key).contains(account)
-            }
-        }
+    private func find(
+        _ name: String, for purpose: NamedMessage.Purpose, by principal: Principal
+    ) throws -> ArchivedMessage? {
+        try NamedMessage(db: db, principal: principal).find(name, for: purpose)
     }
 
     private func reread(_ message: ArchivedMessage) throws -> ArchivedMessage? {

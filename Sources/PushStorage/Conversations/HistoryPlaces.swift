@@ -86,14 +86,15 @@ struct HistoryPlaces {
 }
 
 extension MessageRows {
-    /// The messages of this name that one of two sides sent the other, in either direction.
+    /// The messages of this name that one of two sides sent the other, in either direction. Who asks so has read the
+    /// name as an alias: one that has it as its id comes last.
     static func messages(
         _ db: Database, naming name: String, between one: NamedPeer, and other: NamedPeer, tenant: Tenant
     ) throws -> [ArchivedMessage] {
         let sides = [one, other]
-        return try messages(
-            db, tenant: tenant.key, naming: name, tenantNo: tenant.tenantNo, to: sides.map(\.id)
-        ).filter { message in
+        let found = try messages(
+            db, tenant: tenant.key, naming: name, tenantNo: tenant.tenantNo, to: sides.map(\.id))
+        return try (found.filter { $0.id != name } + found.filter { $0.id == name }).filter { message in
             guard let sender = sides.first(where: message.sender(is:)), !message.type.isEvent else { return false }
             let receiver = sender == one ? other : one
             switch message.form {

@@ -21,7 +21,8 @@ struct MessageAcceptance {
         let serverTime = writer.serverTime(now)
         let numbers = message.options.numbers
         if let numbers,
-            let first = try MessageRepeats(db: db, tenant: tenant).first(of: numbers, digest, sender, at: serverTime)
+            let first = try MessageRepeats(db: db, tenant: tenant)
+                .first(of: numbers, digest, sender, to: receivers, at: serverTime)
         {
             return first
         }
@@ -29,39 +30,48 @@ struct MessageAcceptance {
         let draft = Draft(
             message: message, tenant: tenant, sender: sender, receivers: receivers, digest: digest,
             key: writer.nextMessageKey(), serverTime: serverTime,
-            numbers: try numbers.map { try archivedNumbers($0, tenant, groupSeq: groupSeq, at: serverTime) },
+            numbers: try numbers.map { try archivedNumbers($0, tenant, sender, groupSeq: groupSeq, at: serverTime) },
             groupSeq: groupSeq)
         return try archive(draft)
     }
 
-    /// A sender may use the same numbers again within a second, for something else. The time of its alias is then that of
-    /// a later second, so that each alias names one message.
+    /// A sender may use the same numbers again within a second, for something else. The time of its aliases is then that
+    /// of a later second, so that each names one message: a `msgKey` has no sender, a `msgId` no sequence.
     private func archivedNumbers(
-        _ sent: SendOptions.Numbers, _ tenant: Tenant, groupSeq: Int64?, at serverTime: Milliseconds
+        _ sent: SendOptions.Numbers, _ tenant: Tenant, _ sender: AddressBook.Sender, groupSeq: Int64?,
+        at serverTime: Milliseconds
     ) throws -> MessageNumbers {
         let sequence =
             sent.sequence ?? groupSeq.map { UInt32(truncatingIfNeeded: $0) } ?? sent.reserved ?? ids.number()
-        let seconds = sent.seconds ?? serverTime / 1000
+        let seconds = sent.seconds ?? sent.asked ?? serverTime / 1000
         func numbers(_ seconds: Int64) -> MessageNumbers {
             MessageNumbers(sequence: sequence, random: sent.random, seconds: seconds)
         }
-        guard sent.seconds == nil, sent.sequence != nil else { return numbers(seconds) }
-        let isTaken = try writer.statement(
+        guard sent.seconds == nil else { return numbers(seconds) }
+        let taken = try writer.statement(
             """
             SELECT EXISTS (SELECT 1 FROM message INDEXED BY message_alias
-                WHERE tenant = ? AND msg_random = ? AND msg_random IS NOT NULL AND msg_seq = ? AND msg_time = ?)
+                    WHERE tenant = ?1 AND msg_random = ?2 AND msg_random IS NOT NULL AND msg_time = ?3 AND msg_seq = ?4),
+                EXISTS (SELECT 1 FROM message INDEXED BY message_alias
+                    WHERE tenant = ?1 AND msg_random = ?2 AND msg_random IS NOT NULL AND msg_time = ?3
+                        AND sender_account IS ?5 AND (?5 IS NOT NULL OR sender_app IS ?6))
             """)
+        var secondOfFreeKey: Int64?
         for later in seconds..<(seconds + Self.aliasSecondsMax) {
-            isTaken.bind(1, tenant.key.rawValue)
-            isTaken.bind(2, Int64(sent.random))
-            isTaken.bind(3, Int64(sequence))
-            isTaken.bind(4, later)
-            if try isTaken.first({ $0.integer(0) }) == 0 { return numbers(later) }
+            taken.bind(1, tenant.key.rawValue)
+            taken.bind(2, Int64(sent.random))
+            taken.bind(3, later)
+            taken.bind(4, Int64(sequence))
+            taken.bind(5, sender.account?.key.rawValue)
+            taken.bind(6, sender.app?.rawValue)
+            let found = try taken.first { (key: $0.integer(0) != 0, id: $0.integer(1) != 0) }
+            guard let found, found.key || found.id else { return numbers(later) }
+            if !found.key { secondOfFreeKey = secondOfFreeKey ?? later }
         }
-        return numbers(seconds)
+        return numbers(secondOfFreeKey ?? seconds)
     }
 
-    /// Seconds that are tried for an alias; beyond them it is that of several.
+    /// Seconds that are tried for aliases; beyond them one is that of several, the `msgId` first.
     private static let aliasSecondsMax: Int64 = 10
 
     /// The place of the next message in a group.

@@ -8,23 +8,34 @@ struct MessageRepeats {
     let db: Database
     let tenant: Tenant
 
-    /// The first answer where the same sender sent the same with the same numbers a moment ago.
+    /// Seconds that the time of an alias may be before that of archiving: its sender was waiting for an answer of the
+    /// tenant's service.
+    private static let aliasLagSecondsMax: Int64 = 60
+
+    /// The time bounds it: some clients send one random number with everything.
+    static let sql = """
+        SELECT key, recipients, own_seq, EXISTS (SELECT 1 FROM job WHERE job.message = message.key)
+        FROM message INDEXED BY message_alias
+        WHERE tenant = ?1 AND msg_random = ?2 AND msg_random IS NOT NULL AND (?3 IS NULL OR msg_seq = ?3)
+            AND digest = ?4 AND sender_account IS ?5 AND sender_app IS ?6 AND is_imported = 0
+            AND server_time > ?7 AND msg_time >= ?8 AND group_key IS ?9
+        ORDER BY key DESC LIMIT 1
+        """
+
+    /// The first answer where the same sender sent the same with the same numbers a moment ago. A group that was made
+    /// anew under the name of another is not the same receiver.
     func first(
-        of numbers: SendOptions.Numbers, _ digest: MessageDigest, _ sender: AddressBook.Sender, at now: Milliseconds
+        of numbers: SendOptions.Numbers, _ digest: MessageDigest, _ sender: AddressBook.Sender,
+        to receivers: AddressBook.Receivers, at now: Milliseconds
     ) throws -> Acceptance? {
+        guard numbers.recognizedFor > 0 else { return nil }
+        let since = now - numbers.recognizedFor
         let row = try Row.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT key, recipients, own_seq, EXISTS (SELECT 1 FROM job WHERE job.message = message.key)
-                    FROM message INDEXED BY message_alias
-                    WHERE tenant = ?1 AND msg_random = ?2 AND msg_random IS NOT NULL AND (?3 IS NULL OR msg_seq = ?3)
-                        AND digest = ?4 AND sender_account IS ?5 AND sender_app IS ?6 AND is_imported = 0
-                        AND server_time > ?7
-                    ORDER BY key DESC LIMIT 1
-                    """),
+            db.cachedStatement(sql: Self.sql),
             arguments: [
                 tenant.key.rawValue, Int64(numbers.random), numbers.sequence.map { Int64($0) }, Data(digest.bytes),
-                sender.account?.key.rawValue, sender.app?.rawValue, now - numbers.recognizedFor,
+                sender.account?.key.rawValue, sender.app?.rawValue, since,
+                min(since / 1000, numbers.seconds ?? .max) - Self.aliasLagSecondsMax, receivers.group?.key.rawValue,
             ])
         guard let row,
             let first = try MessageRows.message(
@@ -70,7 +81,7 @@ extension MessageQuestion {
                 numbers: message.options.numbers.map {
                     MessageNumbers(
                         sequence: $0.sequence ?? $0.reserved ?? 0, random: $0.random,
-                        seconds: $0.seconds ?? now / 1000)
+                        seconds: $0.seconds ?? $0.asked ?? now / 1000)
                 }),
             sender: try user(sender.account), receiver: try user(receiver), groupType: groupType)
     }

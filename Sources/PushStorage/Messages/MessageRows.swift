@@ -60,29 +60,31 @@ enum MessageRows {
         ).map { message($0, tenantNo: tenantNo) }
     }
 
-    /// A message by any of its names, the first of them where a name is that of several.
-    static func message(
-        _ db: Database, tenant: TenantKey, naming name: String, tenantNo: String
-    ) throws -> ArchivedMessage? {
-        try messages(db, tenant: tenant, naming: name, tenantNo: tenantNo).first
-    }
-
-    /// The messages with this name, oldest first. The one place where ids and aliases are told apart: an id comes first
-    /// and is the only one. Numbers that senders chose may be those of several messages, of one that went to many people
-    /// as one call for instance.
+    /// The messages with this name: the one that has it as its id, then those that have it as an alias, oldest first.
+    /// Whoever sends a message chooses its id, also one that is the alias of somebody else's: so both are looked for,
+    /// and who asks decides which is meant (``NamedMessage``). Numbers that senders chose may be those of several
+    /// messages, of one that went to many people as one call for instance.
     ///
-    /// - Parameter names: of those, only messages to one of these two accounts; empty = whoever they are for.
+    /// - Parameter names: of aliases, only messages to one of these two accounts or to an audience; empty = whoever they
+    ///   are for.
     static func messages(
         _ db: Database, tenant: TenantKey, naming name: String, tenantNo: String, to names: [String] = []
     ) throws -> [ArchivedMessage] {
-        if let found = try message(db, tenant: tenant, id: name, tenantNo: tenantNo) { return [found] }
+        let withID = try message(db, tenant: tenant, id: name, tenantNo: tenantNo).map { [$0] } ?? []
+        let others = try messages(db, tenant: tenant, alias: name, tenantNo: tenantNo, to: names)
+        return withID + others.filter { $0.key != withID.first?.key }
+    }
+
+    private static func messages(
+        _ db: Database, tenant: TenantKey, alias name: String, tenantNo: String, to names: [String]
+    ) throws -> [ArchivedMessage] {
         guard let numbers = MessageAliases.numbers(in: name) else { return [] }
         var found = try Row.fetchAll(
             db.cachedStatement(
                 sql: """
                     SELECT \(columns) FROM message INDEXED BY message_alias
                     WHERE tenant = ?1 AND msg_random = ?2 AND msg_random IS NOT NULL AND (?3 IS NULL OR msg_seq = ?3)
-                        AND msg_time = ?4 AND (?6 IS NULL OR to_id IN (?6, ?7))
+                        AND msg_time = ?4 AND (?6 IS NULL OR form = 2 OR to_id IN (?6, ?7))
                     ORDER BY key LIMIT ?5
                     """),
             arguments: [

@@ -41,7 +41,8 @@ extension Storage: MessageArchive {
                 message, from: sender.name, book: book, unknown: receivers.unknownNames)
             let now = wallClock.now
             if let numbers = message.options.numbers,
-                try MessageRepeats(db: db, tenant: tenant).first(of: numbers, digest, sender, at: now) != nil
+                try MessageRepeats(db: db, tenant: tenant)
+                    .first(of: numbers, digest, sender, to: receivers, at: now) != nil
             {
                 return nil
             }
@@ -65,9 +66,8 @@ extension Storage: MessageArchive {
         return try await file.read { try MessageRows.message($0, tenant: tenant, id: id, tenantNo: tenantNo) }
     }
 
-    public func message(naming name: String, tenant: TenantKey) async throws -> ArchivedMessage? {
-        let tenantNo = access.tenant(key: tenant)?.tenantNo ?? ""
-        return try await file.read { try MessageRows.message($0, tenant: tenant, naming: name, tenantNo: tenantNo) }
+    public func message(naming name: String, for principal: Principal) async throws -> ArchivedMessage? {
+        try await file.read { try NamedMessage(db: $0, principal: principal).find(name, for: .reading) }
     }
 
     public func hasEntry(of message: MessageKey, account: AccountKey) async throws -> Bool {
@@ -149,7 +149,7 @@ extension Storage: MessageArchive {
             let numbers = message.options.numbers.map {
                 MessageNumbers(
                     sequence: $0.sequence ?? $0.reserved ?? generator.number(), random: $0.random,
-                    seconds: $0.seconds ?? now / 1000)
+                    seconds: $0.seconds ?? $0.asked ?? now / 1000)
             }
             let archived = ArchivedMessage(
                 key: MessageKey(rawValue: 0), tenantKey: tenant.key, tenantNo: tenant.tenantNo, id: message.id,

@@ -154,7 +154,7 @@ import Testing
         }
         #expect(Set(names).count == 4)
         for (number, name) in names.enumerated() {
-            let found = try await pair.store.storage.message(naming: name, tenant: pair.store.tenant.key)
+            let found = try await pair.store.storage.message(naming: name, for: pair.store.appPrincipal)
             #expect(found?.id == "m\(number)")
         }
         #expect(try await pair.ids(of: pair.bob, with: pair.ann, pages: 1) == (0..<4).map { "m\($0)" })
@@ -183,5 +183,65 @@ import Testing
         #expect(try await named(pair.bob, pair.ann) == "back")
         #expect(try await named(cat, pair.ann) == nil)
         #expect(try await named(pair.app, pair.bob) == nil)
+    }
+
+    @Test func `a message to an audience is a place, and is not taken back for one of it`() async throws {
+        let pair = try await Pair.make()
+        let store = pair.store
+        _ = try await pair.send("m0", "ann", to: pair.bob)
+        var options = SendOptions()
+        options.numbers = .init(sequence: nil, random: 6)
+        let body =
+            #"{"id":"many","from":"user:ann","audience":{"users":["bob","cat"]},"type":0,"content":{"text":"x"}}"#
+        _ = try await store.account("cat")
+        let message = try Message(
+            parsing: RawJSON(parsing: Array(body.utf8)), as: store.appPrincipal, limits: store.limits,
+            ids: IDGenerator(), now: store.clock.now, options: options)
+        let sent = try await store.storage.accept(message, from: store.appPrincipal)
+        _ = try await pair.send("m1", "ann", to: pair.bob)
+        let name = try #require(sent.aliases?.msgKey)
+        for limit in 1...4 {
+            #expect(try await pair.ids(of: pair.bob, with: pair.ann, pages: limit) == ["m0", "many", "m1"])
+        }
+        let refusal = await store.refusal {
+            try await store.conversations().message(
+                named: name, from: pair.ann, to: pair.bob, as: store.appPrincipal)
+        }
+        #expect(refusal?.code == .notFound)
+    }
+
+    @Test func `of a sender's messages with one name the one that is left is meant`() async throws {
+        let pair = try await Pair.make()
+        let store = pair.store
+        let numbers = SendOptions.Numbers(sequence: 3, random: 4, seconds: 1_700_000_000)
+        _ = try await pair.send("one", "ann", to: pair.bob, numbers: numbers)
+        _ = try await pair.send("two", "ann", to: pair.bob, numbers: numbers)
+        func named() async throws -> String {
+            try await store.conversations().message(
+                named: "3_4_1700000000", from: pair.ann, to: pair.bob, as: store.appPrincipal
+            ).id
+        }
+        #expect(try await named() == "one")
+        try await store.revoke("one")
+        #expect(try await named() == "two")
+        try await store.revoke("two")
+        #expect(try await named() == "one")
+    }
+
+    @Test func `what was sent is found by its numbers from either side, and by nothing else`() async throws {
+        let pair = try await Pair.make()
+        let store = pair.store
+        let numbers = SendOptions.Numbers(sequence: 3, random: 4)
+        let name = try #require(try await pair.send("one", "ann", to: pair.bob, numbers: numbers).aliases?.msgKey)
+        func isThere(_ name: String, _ one: NamedPeer, _ other: NamedPeer) async throws -> Bool {
+            try await store.conversations().hasMessage(alias: name, between: one, and: other, as: store.appPrincipal)
+        }
+        #expect(try await isThere(name, pair.ann, pair.bob))
+        #expect(try await isThere(name, pair.bob, pair.ann))
+        let cat = NamedPeer(try await store.account("cat"))
+        #expect(try await !isThere(name, pair.ann, cat))
+        // An id is no number.
+        _ = try await pair.send("5_6_7", "ann", to: pair.bob)
+        #expect(try await !isThere("5_6_7", pair.ann, pair.bob))
     }
 }

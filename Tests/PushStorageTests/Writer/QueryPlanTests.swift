@@ -70,4 +70,13 @@ import Testing
         #expect(plan.contains { $0.hasPrefix("SEARCH") }, "\(plan)")
         #expect(!plan.contains { $0.hasPrefix("USE TEMP B-TREE") }, "\(plan)")
     }
+
+    @Test func `a repeat is looked for among what was sent of late`() async throws {
+        let store = try await TestStore()
+        let sql = (1...9).reduce(MessageRepeats.sql) { $0.replacing("?\($1)", with: "\($1)") }
+        let plan = try await store.storage.file.read { db in
+            try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN \(sql)").map { $0["detail"] as String }
+        }
+        #expect(plan.first?.contains("(tenant=? AND msg_random=? AND msg_time>?)") == true, "\(plan)")
+    }
 }

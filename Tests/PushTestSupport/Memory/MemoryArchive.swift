@@ -46,8 +46,8 @@ public final class MemoryArchive: MessageArchive, ReceiptStore {
         return outcomes
     }
 
-    public func message(naming name: String, tenant: TenantKey) async throws -> ArchivedMessage? {
-        try await message(id: name, tenant: tenant)
+    public func message(naming name: String, for principal: Principal) async throws -> ArchivedMessage? {
+        try await message(id: name, tenant: principal.tenant.key)
     }
 
     public func question(about message: Message, from principal: Principal) async throws -> MessageQuestion? { nil }
