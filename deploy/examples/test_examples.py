@@ -143,7 +143,8 @@ class Examples(unittest.TestCase):
             "MsgRandom": 1000 + index, "MsgTimeStamp": 1_600_000_000 + index,
             "MsgBody": [{"MsgType": "TIMTextElem", "MsgContent": {"Text": f"number {index}"}}]}
             for index in range(60)]
-        lines = [json.dumps(message) for message in messages] + ["{}", json.dumps({**messages[0], "To_Account": "x"})]
+        # As it is downloaded, the newest first.
+        lines = [json.dumps(message) for message in reversed(messages)] + ["{}", json.dumps({**messages[0], "To_Account": "x"})]
         (folder / "history.jsonl").write_text("\n".join(lines))
         for _ in range(2):
             code, said = self.run_migrate("history", *where, str(folder / "history.jsonl"))

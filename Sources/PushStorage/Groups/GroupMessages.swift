@@ -6,17 +6,36 @@ struct GroupMessages {
     let db: Database
 
     /// 0 = none was ever sent.
-    func newestPlace(of group: GroupKey) throws -> Int64 { try newest(of: group)?.place ?? 0 }
+    func newestPlace(of group: GroupKey) throws -> Int64 {
+        try Int64.fetchOne(
+            db.cachedStatement(
+                sql: "SELECT max(group_seq) FROM message WHERE group_key = ? AND group_seq IS NOT NULL"),
+            arguments: [group.rawValue]) ?? 0
+    }
 
     func newest(of group: GroupKey) throws -> (place: Int64, at: Milliseconds)? {
         try Row.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT group_seq, server_time FROM message WHERE group_key = ? AND group_seq IS NOT NULL
-                    ORDER BY group_seq DESC LIMIT 1
+                    SELECT group_seq, server_time, is_imported FROM message
+                    WHERE group_key = ? AND group_seq IS NOT NULL ORDER BY group_seq DESC LIMIT 1
                     """), arguments: [group.rawValue]
-        ).map { (place: $0[0], at: $0[1]) }
+        ).map { (place: $0[0], at: $0[2] ? try timeBeforeImports(of: group) ?? $0[1] : $0[1]) }
     }
+
+    /// When the newest message was sent that was not imported behind it. Where there is none among the newest places,
+    /// the newest time of what was imported there.
+    private func timeBeforeImports(of group: GroupKey) throws -> Milliseconds? {
+        try Int64.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT ifnull(max(server_time) FILTER (WHERE is_imported = 0), max(server_time)) FROM (
+                        SELECT server_time, is_imported FROM message WHERE group_key = ? AND group_seq IS NOT NULL
+                        ORDER BY group_seq DESC LIMIT \(Self.newestPlacesRead))
+                    """), arguments: [group.rawValue])
+    }
+
+    private static let newestPlacesRead = 200
 
     /// From a place downwards, newest first.
     func page(
@@ -28,11 +47,12 @@ struct GroupMessages {
                     SELECT \(MessageRows.columns) FROM message
                     WHERE group_key = ? AND group_seq IS NOT NULL AND group_seq <= ? ORDER BY group_seq DESC LIMIT ?
                     """), arguments: [group.rawValue, place, limit])
-        let userID = try db.cachedStatement(sql: "SELECT user_id FROM account WHERE key = ?")
+        let userID = try db.cachedStatement(sql: "SELECT user_id FROM account WHERE key = ? AND deleted_at IS NULL")
         return try rows.map { row in
             let message = MessageRows.message(row, tenantNo: tenantNo(TenantKey(rawValue: row[1])))
             let sender = try message.senderAccount.flatMap {
-                try String.fetchOne(userID, arguments: [$0.rawValue])
+                // Whoever is deleted has no name any more; the account's id names nobody else.
+                try String.fetchOne(userID, arguments: [$0.rawValue]) ?? message.from
             }
             return GroupMessage(message: message, sender: sender)
         }

@@ -118,4 +118,49 @@ import Testing
         #expect(page.map(\.message.id) == ["live", "h2", "h1"])
         #expect(page[1].message.numbers == MessageNumbers(sequence: 2, random: 5, seconds: 1_600_000_001))
     }
+
+    @Test func `a group that was made anew gets what its namesake had`() async throws {
+        let store = try await TestStore()
+        let old = try await group(store)
+        let numbers = SendOptions.Numbers(sequence: nil, random: 77)
+        let first = try await send(store, message(store, "hi", numbers))
+        try await store.storage.deleteGroup(old.key, at: store.clock.now)
+        let new = try await group(store)
+        let second = try await send(store, message(store, "hi", numbers))
+        #expect(!second.isDuplicate && second.id != first.id && second.groupSeq == 1)
+        let page = try await store.storage.messages(of: new.key, fromPlace: .max, limit: 9)
+        #expect(page.map(\.message.id) == [second.id])
+    }
+
+    @Test func `a sender who was deleted is shown by the account's id`() async throws {
+        let store = try await TestStore()
+        let group = try await group(store)
+        let ann = try await store.account("ann")
+        try await store.send("m1", to: "g", #","from":"user:ann""#)
+        _ = try await store.storage.deleteAccount(ann.key, by: store.appIdentity, at: store.clock.now)
+        let page = try await store.storage.messages(of: group.key, fromPlace: .max, limit: 9)
+        #expect(page.last?.message.id == "m1" && page.last?.sender == ann.id)
+    }
+
+    @Test func `a group's last time is not that of what was imported behind it`() async throws {
+        let store = try await TestStore()
+        _ = try await group(store)
+        func newest() async throws -> Milliseconds? {
+            try await store.storage.details(ofGroups: ["g"], tenant: store.tenant.key).first??.newestMessageAt
+        }
+        func imported(_ id: String, at time: Int64) async throws {
+            let message = try store.message(
+                #"{"id":"\#(id)","from":"user:ann","to":"g","type":0,"content":{"text":"x"},"timestamp":\#(time)}"#)
+            let outcomes = try await store.storage.importHistory([message], from: store.appIdentity, dryRun: false)
+            #expect(outcomes == [.imported])
+        }
+        #expect(try await newest() == nil)
+        try await imported("h1", at: 7000)
+        try await imported("h2", at: 5000)
+        #expect(try await newest() == 7000)
+        let sent = try await store.send("m1", to: "g")
+        #expect(try await newest() == sent.serverTime)
+        try await imported("h3", at: 9000)
+        #expect(try await newest() == sent.serverTime)
+    }
 }

@@ -7,13 +7,14 @@
 
 A message is an element of MsgList as admin_getroammsg gives it (From_Account, To_Account, MsgSeq, MsgRandom,
 MsgTimeStamp, MsgBody, CloudCustomData), or with GroupId in place of To_Account one as group_msg_get_simple gives it (the
-group has to be there). What was refused is printed with its line and its code; the exit code then is 1.
+group has to be there). The messages of a group get their places in the order of their lines. What was refused is printed with its line and its code; the exit code then is 1.
 """
 
 import argparse
 import json
 import os
 import sys
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -61,10 +62,8 @@ def import_accounts(arguments):
 def import_history(arguments):
     api = pushgate.TencentAPI(arguments.gateway, arguments.sdkappid, arguments.key)
 
-    def one(numbered):
-        number, line = numbered
+    def one(number, message):
         try:
-            message = json.loads(line)
             if "GroupId" in message:
                 import_into_group(api, message)
             else:
@@ -79,12 +78,36 @@ def import_history(arguments):
             return f"line {number}: {error}"
 
     lines = [(number, line) for number, line in enumerate(arguments.file.read_text().splitlines(), 1) if line.strip()]
+    conversations, refused = in_conversations(lines)
     with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
-        refused = [fault for fault in pool.map(one, lines) if fault]
-    for fault in refused:
+        # One after the other within a conversation: a place in it is given when a message arrives.
+        for faults in pool.map(
+                lambda messages: [(number, one(number, message)) for number, message in messages], conversations):
+            refused += [(number, fault) for number, fault in faults if fault]
+    for _, fault in sorted(refused):
         print(fault)
     print(f"{len(lines) - len(refused)} messages are there, {len(refused)} were refused")
     return 1 if refused else 0
+
+
+def in_conversations(lines):
+    """The messages of each conversation in the order in which they are imported, and the lines that hold none."""
+    groups, pairs, refused = defaultdict(list), defaultdict(list), []
+    for number, line in lines:
+        try:
+            message = json.loads(line)
+            if "GroupId" in message:
+                groups[message["GroupId"]].append((number, message))
+            else:
+                order = (int(message["MsgTimeStamp"]), int(message.get("MsgSeq") or 0))
+                sides = tuple(sorted((message["From_Account"], message["To_Account"])))
+                pairs[sides].append((order, number, message))
+        except (KeyError, TypeError, ValueError) as error:
+            refused.append((number, f"line {number}: it is no such message ({error!r})"))
+    in_order = [
+        [(number, message) for _, number, message in sorted(messages, key=lambda found: found[0])]
+        for messages in pairs.values()]
+    return list(groups.values()) + in_order, refused
 
 
 def import_into_group(api, message):
