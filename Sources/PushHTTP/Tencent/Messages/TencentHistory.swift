@@ -21,10 +21,13 @@ struct TencentHistory: Sendable {
         let reader = try await sides.required("Operator_Account", readerName, orThrow: 90008)
         let other = try await sides.required("Peer_Account", otherName, orThrow: 90003)
         do {
+            // Who goes on names the place: the time of what stands there is not that of what comes before it, since
+            // a message may be archived behind a later one.
             let history = try await conversations.history(
                 of: reader.peer, with: other.peer,
                 PairHistoryRequest(
-                    from: from * 1000, to: (to + 1) * 1000, olderThan: key, limit: Int(min(count, Self.pageItemsMax))),
+                    from: from * 1000, to: key == nil ? (to + 1) * 1000 : nil, olderThan: key,
+                    limit: Int(min(count, Self.pageItemsMax))),
                 as: call.principal)
             return Self.answer(history, reader, other)
         } catch let error as GatewayError where error.code == .notFound {

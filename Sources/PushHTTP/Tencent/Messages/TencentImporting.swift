@@ -17,6 +17,11 @@ struct TencentImporting: Sendable {
         let from = try await sides.required("From_Account", fromName, orThrow: 20003).peer
         let to = try await sides.required("To_Account", toName, orThrow: 20003).peer
         let sequence = outgoing.sequence ?? Self.sequence(random: outgoing.random, seconds: seconds)
+        // What was sent through the gateway has another id than its copy from elsewhere.
+        let numbers = MessageNumbers(sequence: sequence, random: outgoing.random, seconds: seconds)
+        if try await conversations.hasMessage(alias: numbers.msgKey, between: from, and: to, as: call.principal) {
+            return TencentCommand.nothing
+        }
         let push = isHistory ? nil : try TencentOfflinePush(of: call, body: outgoing.body).json
         let body = RawJSON.object { writer in
             writer.member("id", Self.id(from, to, sequence: sequence, random: outgoing.random, seconds: seconds))
@@ -28,7 +33,9 @@ struct TencentImporting: Sendable {
         // No service is asked or told.
         var options = SendOptions()
         (options.asksBeforeSend, options.isReported) = (false, false)
-        options.numbers = .init(sequence: sequence, random: outgoing.random, seconds: isHistory ? seconds : nil)
+        // The id tells a repeat: a message sent just before with the same numbers is another one.
+        options.numbers = .init(
+            sequence: sequence, random: outgoing.random, seconds: isHistory ? seconds : nil, recognizedFor: 0)
         do {
             if isHistory {
                 _ = try await imports.importOne(body, as: call.principal, options: options)
