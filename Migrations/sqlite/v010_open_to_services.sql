@@ -104,3 +104,12 @@ CREATE INDEX webhook_online_of_tenant ON webhook_online (tenant);
 
 -- What is to be tried: rows that wait for no time (not_before 0) account by account, the others by their time.
 CREATE INDEX webhook_retry_in_line ON webhook_retry (tenant, is_aside, not_before, account, position);
+
+-- Signatures of users whose account was kicked and then deleted: those issued before are refused for a new account of
+-- the name, too. By a digest, since the name was the user's.
+CREATE TABLE voided_signature (
+    tenant      INTEGER NOT NULL REFERENCES tenant (key),
+    user_digest BLOB    NOT NULL,
+    not_before  INTEGER NOT NULL,
+    PRIMARY KEY (tenant, user_digest)
+) STRICT, WITHOUT ROWID;

@@ -29,6 +29,9 @@ struct AccountEnding {
         try eraseDevices(of: account)
         try leaveGroups(row)
         try TagMembership(writer: writer, ids: ids, tenant: row.tenant, now: now).removeAll(of: account)
+        if let notBefore = row.notBefore {
+            try VoidedSignatures.note(db, tenant: row.tenant, userID: row.userID, notBefore: notBefore)
+        }
         // No user can have a name with a slash: the old one is free.
         try db.execute(
             sql: """

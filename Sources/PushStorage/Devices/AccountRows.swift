@@ -63,8 +63,14 @@ enum AccountRows {
     ) throws -> AccountRef {
         let id = ids.account()
         try db.executeCached(
-            sql: "INSERT INTO account (tenant, account_id, user_id, opened_by, created_at) VALUES (?, ?, ?, ?, ?)",
-            arguments: [tenant.rawValue, id, userID, openedBy?.rawValue, now])
+            sql: """
+                INSERT INTO account (tenant, account_id, user_id, opened_by, created_at, not_before)
+                VALUES (?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                tenant.rawValue, id, userID, openedBy?.rawValue, now,
+                try VoidedSignatures.notBefore(db, tenant: tenant, userID: userID),
+            ])
         return AccountRef(key: AccountKey(rawValue: db.lastInsertedRowID), id: id)
     }
 

@@ -151,20 +151,26 @@ struct RegistryRules {
     private func account(for registration: Registration) throws -> AccountRef {
         let tenant = registration.tenant.key
         guard let known = try AccountRows.find(db, tenant: tenant, userID: registration.userID) else {
+            try check(
+                registration,
+                notBefore: VoidedSignatures.notBefore(db, tenant: tenant, userID: registration.userID))
             return try AccountRows.insert(
                 db, tenant: tenant, userID: registration.userID,
                 openedBy: registration.isSigned ? nil : registration.app, ids: ids, at: now)
         }
         if registration.isSigned {
-            // A signature that does not say when it was issued may be older than the kick.
-            if let notBefore = known.notBefore, (registration.signedAt ?? 0) < notBefore {
-                throw GatewayError(.tokenRevoked, "This user's earlier signatures no longer count.")
-            }
+            try check(registration, notBefore: known.notBefore)
             if known.openedBy != nil { try AccountRows.close(db, known.ref.key) }
         } else if known.openedBy != registration.app {
             throw GatewayError(.forbidden, "This user's devices register with a signature.")
         }
         return known.ref
+    }
+
+    /// A signature that does not say when it was issued may be older than the kick.
+    private func check(_ registration: Registration, notBefore: Milliseconds?) throws(GatewayError) {
+        guard registration.isSigned, let notBefore, (registration.signedAt ?? 0) < notBefore else { return }
+        throw GatewayError(.tokenRevoked, "This user's earlier signatures no longer count.")
     }
 
     /// Takes over what the draft names; the rest stays.

@@ -89,7 +89,12 @@ extension Storage: DeviceStore {
     }
 
     public func signaturesNotBefore(tenant: TenantKey, userID: String) async throws -> Milliseconds? {
-        try await file.read { try AccountRows.find($0, tenant: tenant, userID: userID)?.notBefore }
+        try await file.read { db in
+            guard let account = try AccountRows.find(db, tenant: tenant, userID: userID) else {
+                return try VoidedSignatures.notBefore(db, tenant: tenant, userID: userID)
+            }
+            return account.notBefore
+        }
     }
 
     public func ensureAccount(

@@ -53,6 +53,31 @@ import Testing
         #expect(back?.code == .forbidden)
     }
 
+    @Test func `what a kick voided stays void when the account is deleted and made anew`() async throws {
+        let store = try await TestStore()
+        let (storage, tenant) = (store.storage, store.tenant.key)
+        let ann = try await store.register("ann", code: "c").identity
+        try await store.register("bob", code: "b")
+        let signedAt = store.clock.now
+        store.clock.advance(1000)
+        let kickedAt = store.clock.now
+        _ = try await storage.endDevices(of: ann.account.key, by: store.appIdentity, at: kickedAt)
+        for user in ["ann", "bob"] { try await delete(user, of: store) }
+        #expect(try await storage.signaturesNotBefore(tenant: tenant, userID: "ann") == kickedAt)
+        func register(_ user: String) async -> GatewayError.Code? {
+            await store.refusal { try await store.register(user, code: "n", signedAt: signedAt) }?.code
+        }
+        #expect(await register("ann") == .tokenRevoked)
+        // Nobody was kicked there.
+        #expect(await register("bob") == nil)
+        let other = try await storage.createTenant(no: "other", name: "", at: 1)
+        #expect(try await storage.signaturesNotBefore(tenant: other.key, userID: "ann") == nil)
+        try await store.account("ann")
+        #expect(try await storage.signaturesNotBefore(tenant: tenant, userID: "ann") == kickedAt)
+        #expect(await register("ann") == .tokenRevoked)
+        try await store.register("ann", code: "n", signedAt: kickedAt)
+    }
+
     @Test func `a deleted user is unknown under every name and may come back as another`() async throws {
         let store = try await TestStore()
         let (storage, tenant) = (store.storage, store.tenant.key)
