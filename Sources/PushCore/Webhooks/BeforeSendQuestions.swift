@@ -113,7 +113,7 @@ public final class BeforeSendQuestions: BeforeSend {
         case .standard:
             let body = BeforeSendForm.body(question, now: now)
             // Of one question: a sender who repeats asks another one.
-            let id = "ask_\(question.message.id)"
+            let id = "ask_\(question.message.id)_\(String(UInt64.random(in: .min ... .max), radix: 36))"
             let signature = WebhookSecret(settings.secret)?.signature(
                 id: id, timestampSeconds: now / 1000, body: body)
             return CallbackRequest(

@@ -9,6 +9,9 @@ struct WebhookSettingsRequest {
 
     private static let tokenBytesMax = 128
 
+    /// That form adds its parameters, some 300 bytes.
+    static let tencentURLBytesMax = 1700
+
     init(parsing body: RawJSON) throws(GatewayError) {
         var reader = try BodyReader(parsing: body)
         let url = reader.required("url", reader.string("url"))
@@ -26,6 +29,9 @@ struct WebhookSettingsRequest {
             reader.value("onFailure", expected: "allow or deny") {
                 $0.string.flatMap(WebhookSettings.OnFailure.init)
             } ?? .allow
+        if draft.format == .tencent, draft.url.utf8.count > Self.tencentURLBytesMax {
+            reader.fault("url", "With format tencent at most \(Self.tencentURLBytesMax) bytes.")
+        }
         draft.eventsPerRequest = Int(reader.integer("eventsPerRequest", in: 1...500) ?? 1)
         self.draft = draft
         token = reader.string("token") { $0.utf8.count <= Self.tokenBytesMax }

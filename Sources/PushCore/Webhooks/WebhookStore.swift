@@ -28,8 +28,8 @@ public protocol WebhookStore: Sendable {
 
     // MARK: Delivery
 
-    /// Everything up to here is delivered or in the list of retries.
-    func webhookCursor(of tenant: TenantKey) async throws -> Int64
+    /// Everything up to here is delivered or in the list of retries; nil without a webhook.
+    func webhookCursor(of tenant: TenantKey) async throws -> Int64?
     /// What waits for another try, oldest first: of one tenant, not those set aside.
     func webhookRetries(of tenant: TenantKey, limit: Int) async throws -> [WebhookRetry]
     /// Those set aside, or those that wait, for people to read.

@@ -171,7 +171,8 @@ public struct Webhooks: Sendable {
                 writer.member("cursor", Self.cursor(retry.position))
                 writer.member("id", WebhookEvent.id(at: retry.position))
                 writer.member("attempts", retry.attempts)
-                if !retry.isAside { writer.member("nextTryAt", retry.notBefore) }
+                // One in line waits for no time: it is tried as soon as the endpoint is.
+                if !retry.isAside, retry.notBefore > 0 { writer.member("nextTryAt", retry.notBefore) }
                 writer.member("status", ifPresent: retry.status)
                 writer.member("reason", ifPresent: retry.reason)
             }

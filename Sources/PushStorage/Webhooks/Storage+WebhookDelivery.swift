@@ -75,16 +75,22 @@ extension Storage: WebhookDeliveryStore {
         }
     }
 
-    public func webhookCounts() async throws -> WebhookCounts {
+    /// Each counts up to a limit, along an index.
+    static let countsSQL = """
+        SELECT (SELECT count(*) FROM (
+                SELECT 1 FROM webhook w CROSS JOIN webhook_event e ON e.tenant = w.tenant AND e.position > w.delivered
+                LIMIT ?1))
+            + (SELECT count(*) FROM (
+                SELECT 1 FROM webhook w CROSS JOIN webhook_retry r ON r.tenant = w.tenant AND r.is_aside = 0 LIMIT ?1)),
+            (SELECT count(*) FROM (
+                SELECT 1 FROM webhook w CROSS JOIN webhook_retry r ON r.tenant = w.tenant AND r.is_aside = 1 LIMIT ?1))
+        """
+
+    public func webhookCounts() async throws -> WebhookCounts { try await webhookCounts(upTo: 100_000) }
+
+    func webhookCounts(upTo most: Int) async throws -> WebhookCounts {
         try await file.read { db in
-            let row = try Row.fetchOne(
-                db,
-                sql: """
-                    SELECT (SELECT count(*) FROM webhook w JOIN webhook_event e
-                            ON e.tenant = w.tenant AND e.position > w.delivered)
-                        + (SELECT count(*) FROM webhook_retry WHERE is_aside = 0),
-                        (SELECT count(*) FROM webhook_retry WHERE is_aside = 1)
-                    """)
+            let row = try Row.fetchOne(db.cachedStatement(sql: Self.countsSQL), arguments: [most])
             return WebhookCounts(waiting: row?[0] ?? 0, aside: row?[1] ?? 0)
         }
     }

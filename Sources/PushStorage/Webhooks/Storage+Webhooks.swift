@@ -112,11 +112,11 @@ extension Storage: PresenceEventStore {
 
     // MARK: Delivery
 
-    public func webhookCursor(of tenant: TenantKey) async throws -> Int64 {
+    public func webhookCursor(of tenant: TenantKey) async throws -> Int64? {
         try await file.read { db in
             try Int64.fetchOne(
                 db.cachedStatement(sql: "SELECT delivered FROM webhook WHERE tenant = ?"),
-                arguments: [tenant.rawValue]) ?? 0
+                arguments: [tenant.rawValue])
         }
     }
 
@@ -124,23 +124,18 @@ extension Storage: PresenceEventStore {
         try await webhookRetries(of: tenant, aside: false, after: 0, limit: limit)
     }
 
+    static let retriesSQL = """
+        SELECT \(WebhookRetryRows.columns) FROM webhook_retry
+        WHERE tenant = ? AND is_aside = ? AND position > ? ORDER BY position LIMIT ?
+        """
+
     public func webhookRetries(
         of tenant: TenantKey, aside: Bool, after position: Int64, limit: Int
     ) async throws -> [WebhookRetry] {
         try await file.read { db in
             try Row.fetchAll(
-                db.cachedStatement(
-                    sql: """
-                        SELECT position, account, attempts, not_before, is_aside, status, reason FROM webhook_retry
-                        WHERE tenant = ? AND is_aside = ? AND position > ? ORDER BY position LIMIT ?
-                        """),
-                arguments: [tenant.rawValue, aside, position, limit]
-            ).map { row in
-                let account: Int64 = row[1]
-                return WebhookRetry(
-                    position: row[0], account: account == 0 ? nil : AccountKey(rawValue: account), attempts: row[2],
-                    notBefore: row[3], isAside: row[4], status: row[5], reason: row[6])
-            }
+                db.cachedStatement(sql: Self.retriesSQL), arguments: [tenant.rawValue, aside, position, limit]
+            ).map(WebhookRetryRows.retry)
         }
     }
 
@@ -174,15 +169,15 @@ extension Storage: PresenceEventStore {
         return count
     }
 
+    static let requestsSQL = """
+        SELECT key, at, first_position, last_position, events, attempt, status, milliseconds, reason
+        FROM webhook_request WHERE tenant = ? AND key < ? ORDER BY key DESC LIMIT ?
+        """
+
     public func webhookRequests(of tenant: TenantKey, before key: Int64?, limit: Int) async throws -> [WebhookRequest] {
         try await file.read { db in
             try Row.fetchAll(
-                db.cachedStatement(
-                    sql: """
-                        SELECT key, at, first_position, last_position, events, attempt, status, milliseconds, reason
-                        FROM webhook_request WHERE tenant = ? AND key < ? ORDER BY key DESC LIMIT ?
-                        """),
-                arguments: [tenant.rawValue, key ?? .max, limit]
+                db.cachedStatement(sql: Self.requestsSQL), arguments: [tenant.rawValue, key ?? .max, limit]
             ).map { row in
                 WebhookRequest(
                     key: row[0], at: row[1], firstPosition: row[2], lastPosition: row[3], events: row[4],

@@ -22,31 +22,30 @@ struct WebhookPruning {
         try await dropRequests()
     }
 
+    static let tenantsSQL = """
+        WITH RECURSIVE found (tenant) AS (
+            SELECT min(tenant) FROM webhook_event
+            UNION ALL
+            SELECT (SELECT min(e.tenant) FROM webhook_event e WHERE e.tenant > found.tenant)
+            FROM found WHERE found.tenant IS NOT NULL)
+        SELECT tenant FROM found WHERE tenant IS NOT NULL
+        """
+
     /// Those that have events: a seek each.
     private func tenants() async throws -> [Int64] {
         try await file.read { db in
-            try Int64.fetchAll(
-                db,
-                sql: """
-                    WITH RECURSIVE found (tenant) AS (
-                        SELECT min(tenant) FROM webhook_event
-                        UNION ALL
-                        SELECT (SELECT min(e.tenant) FROM webhook_event e WHERE e.tenant > found.tenant)
-                        FROM found WHERE found.tenant IS NOT NULL)
-                    SELECT tenant FROM found WHERE tenant IS NOT NULL
-                    """)
+            try Int64.fetchAll(db, sql: Self.tenantsSQL)
         }
     }
 
+    static let lastSQL = """
+        SELECT position FROM webhook_event INDEXED BY webhook_event_by_time
+        WHERE tenant = ? AND at < ? ORDER BY at DESC, position DESC LIMIT 1
+        """
+
     /// The newest event before a time; 0 when there is none.
     private static func last(_ db: Database, of tenant: Int64, before time: Milliseconds) throws -> Int64 {
-        try Int64.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT position FROM webhook_event INDEXED BY webhook_event_by_time
-                    WHERE tenant = ? AND at < ? ORDER BY at DESC, position DESC LIMIT 1
-                    """),
-            arguments: [tenant, time]) ?? 0
+        try Int64.fetchOne(db.cachedStatement(sql: lastSQL), arguments: [tenant, time]) ?? 0
     }
 
     private func dropAside(of tenant: Int64) async throws {

@@ -128,9 +128,12 @@ struct WebhookRest {
 
     static let stepRows = 5000
 
-    /// True when there is more.
+    /// True when there is more. Of a webhook that is there, set anew meanwhile, nothing is taken.
     func remove(limit: Int) throws -> Bool {
         let db = writer.db
+        let isBack = try Bool.fetchOne(
+            db, sql: "SELECT EXISTS (SELECT 1 FROM webhook WHERE tenant = ?)", arguments: [tenant.rawValue])
+        if isBack == true { return false }
         try db.execute(
             sql: """
                 DELETE FROM webhook_retry WHERE position IN (

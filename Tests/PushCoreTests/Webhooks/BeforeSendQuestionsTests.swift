@@ -97,13 +97,22 @@ import Testing
         _ = try await questions(service).ask(try question(), from: .sample)
         let request = try #require(service.requests.first)
         let fields = Dictionary(request.fields, uniquingKeysWith: { $1 })
-        #expect(fields["webhook-id"] == "ask_m-1" && fields["webhook-timestamp"] == "1669872112")
+        #expect(fields["webhook-id"]?.hasPrefix("ask_m-1_") == true && fields["webhook-timestamp"] == "1669872112")
         #expect(fields["webhook-signature"]?.hasPrefix("v1,") == true)
         let body = try RawJSON(parsing: request.body)
         #expect(body.object?["type"]?.string == "message.before_send")
         let message = body.object?["data"]?.object?["message"]?.object
         #expect(message?["id"]?.string == "m-1" && message?["from"]?.string == "acct_a")
         #expect(message?["content"]?.text == #"{"text":"hi"}"#)
+    }
+
+    /// Receivers drop what they have seen by this id: a message that is sent again, or edited, is another question.
+    @Test func `each question has an id of its own`() async throws {
+        let service = Service(#"{"action":"allow"}"#)
+        let questions = try questions(service)
+        for _ in 0..<3 { _ = try await questions.ask(try question(), from: .sample) }
+        let ids = service.requests.compactMap { $0.fields.first { $0.name == "webhook-id" }?.value }
+        #expect(ids.count == 3 && Set(ids).count == 3)
     }
 
     @Test func `a service that never answers is soon not asked`() async throws {

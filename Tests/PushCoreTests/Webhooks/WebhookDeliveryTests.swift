@@ -167,6 +167,23 @@ struct WebhookDeliveryTests {
         #expect(scene.services.requests.filter { $0.url == Scene.url(1) }.count == 7)
     }
 
+    @Test func `what is not wanted any more when its turn comes is not told`() async throws {
+        let scene = Scene()
+        scene.services.set(Scene.url(1), .hangs)
+        scene.add(1, events: 14)
+        try await scene.running {
+            try await eventually { scene.services.underWay == 7 }
+            var settings = try #require(scene.store.webhook(of: TenantKey(rawValue: 1)))
+            settings.events = [.messageSent]
+            scene.store.put(settings, for: TenantKey(rawValue: 1))
+            scene.services.set(Scene.url(1), .takes)
+            scene.services.release()
+            try await eventually { scene.store.isDone(1) }
+        }
+        // Seven were under way; nothing of the rest went out.
+        #expect(scene.services.requests.filter { $0.url == Scene.url(1) }.count == 7)
+    }
+
     @Test func `the log says what came of each request`() async throws {
         let scene = Scene()
         scene.services.set(Scene.url(1), .refuses)

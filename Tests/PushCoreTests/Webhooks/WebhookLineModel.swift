@@ -28,6 +28,8 @@ struct WebhookLineModel {
     // MARK: The gateway
 
     var line: WebhookLine
+    /// The runner has ended; the next one begins then.
+    var restingUntil: Int64?
     let pace: WebhookPace
     let eventsMax: Int
     var now = WebhookMoment(wall: 1_000_000_000, steady: 0)
@@ -48,12 +50,12 @@ struct WebhookLineModel {
     }
 
     /// - Parameter account: 0 = nobody's.
-    mutating func happen(_ account: Int64, isWanted: Bool = true) {
+    mutating func happen(_ account: Int64, message: Int64? = nil, isWanted: Bool = true) {
         let position = (events.last?.position ?? 0) + 1
         events.append(
             Candidate(
-                position: position, account: account == 0 ? nil : AccountKey(rawValue: account), at: now.wall,
-                bytes: 600, isWanted: isWanted))
+                position: position, account: account == 0 ? nil : AccountKey(rawValue: account),
+                message: message.map(MessageKey.init(rawValue:)), at: now.wall, bytes: 600, isWanted: isWanted))
         line.wake()
     }
 
@@ -61,6 +63,7 @@ struct WebhookLineModel {
     mutating func crash() {
         hanging = []
         underWay = []
+        restingUntil = nil
         line = WebhookLine(cursor: cursor, eventsMax: eventsMax, pace: pace)
     }
 
@@ -77,7 +80,8 @@ struct WebhookLineModel {
         turn()
         while now.steady < end {
             let next = (hanging.map(\.until) + underWay.map(\.at)).min() ?? .max
-            let step = max(1, min(end, min(next, line.nextMoment(after: now))) - now.steady)
+            let own = restingUntil ?? line.nextMoment(after: now)
+            let step = max(1, min(end, min(next, own)) - now.steady)
             now.steady += step
             now.wall += step
             turn()
@@ -86,6 +90,9 @@ struct WebhookLineModel {
 
     /// One round of the runner.
     mutating func turn() {
+        // What is known of the endpoint counts until its settings change.
+        if let until = restingUntil, until > now.steady, line.health.restUntil > now.steady { return }
+        restingUntil = nil
         let isLate = { [now] (until: Int64) in until <= now.steady }
         for late in hanging where isLate(late.until) {
             line.finish(late.request.number, .failed(status: nil, reason: "timeout", retryAfter: nil), at: now)
@@ -99,7 +106,11 @@ struct WebhookLineModel {
         read()
         while let request = line.next(at: now) { send(request) }
         mostInMemory = max(mostInMemory, line.items.count)
-        settle(isLast: false)
+        settle(isLast: line.requests.isEmpty)
+        guard line.requests.isEmpty, line.isToRest(at: now, linger: 1000) else { return }
+        let rest = line.rest(at: now)
+        restingUntil = rest.until
+        line = WebhookLine(cursor: cursor, eventsMax: eventsMax, rest: rest, pace: pace)
     }
 
     private mutating func send(_ request: WebhookLine.Request) {
@@ -129,14 +140,14 @@ struct WebhookLineModel {
             case .lane(let account, let after, let limit):
                 let found = inLine.filter { $0.account == account && $0.position > after }
                     .sorted { $0.position < $1.position }.prefix(limit)
-                line.admit(rows: found.map(returning), of: account, isAll: found.count < limit)
+                line.admit(rows: found.map(returning), of: account, isAll: found.count < limit, at: now)
             case .due(let limit):
                 let found = rows.values.filter { !$0.isAside && $0.notBefore > 0 && $0.notBefore <= now.wall }
                     .sorted { ($0.notBefore, $0.position) < ($1.notBefore, $1.position) }.prefix(limit)
                 line.admit(due: found.map(returning), isAll: found.count < limit, at: now)
             case .tail(let after, let limit):
                 let found = events.filter { $0.position > after }.prefix(limit)
-                line.admit(tail: Array(found), isAll: found.count < limit)
+                line.admit(tail: Array(found), isAll: found.count < limit, at: now)
             }
         }
     }

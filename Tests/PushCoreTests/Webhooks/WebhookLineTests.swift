@@ -258,6 +258,61 @@ struct WebhookLineTests {
         #expect(model.cursor == 60)
     }
 
+    /// More than fits into memory, of an endpoint that refuses at once: one probe a minute must not be all that leaves.
+    @Test
+    func `everything that is a day old leaves after a failed try, also what was not in memory`() {
+        var model = WebhookLineModel { _, _ in Self.fails }
+        for number in 0..<2500 as Range<Int64> { model.happen(number % 40 + 1) }
+        model.pass(120_000)
+        #expect(model.line.health.isDown && model.restingUntil != nil)
+        model.now.wall += 86_400_000
+        model.now.steady += 86_400_000
+        for account in 1...3 as ClosedRange<Int64> { model.happen(account) }
+        model.pass(59_000)
+        #expect(model.aside == Array(1...2500))
+        #expect(model.cursor >= 2500)
+    }
+
+    @Test
+    func `what waits alone leaves after a day, too, while the endpoint is down`() {
+        var model = WebhookLineModel { _, _ in Self.fails }
+        for account in 1...1200 as ClosedRange<Int64> { model.happen(account) }
+        for event in model.events {
+            model.rows[event.position] = WebhookRetry(
+                position: event.position, account: event.account, attempts: 4, notBefore: model.now.wall)
+        }
+        model.cursor = 1200
+        for account in 1...8 as ClosedRange<Int64> { model.happen(account) }
+        model.crash()
+        model.pass(120_000)
+        #expect(model.line.health.isDown && model.aside.isEmpty)
+        model.now.wall += 86_400_000
+        model.now.steady += 86_400_000
+        model.pass(61_000)
+        #expect(model.aside == Array(1...1208))
+    }
+
+    @Test
+    func `events of a message that are nobody's keep their order, also after a restart`() {
+        var failures = 1
+        var model = WebhookLineModel { request, _ in
+            guard request.positions.contains(1), failures > 0 else { return .delivered }
+            failures -= 1
+            return Self.fails
+        }
+        model.happen(0, message: 7)
+        model.happen(0, message: 7)
+        model.happen(0, message: 8)
+        model.turn()
+        model.pass(300)
+        #expect(model.arrived == [3])
+        model.crash()
+        model.happen(0, message: 7)
+        model.pass(10_000)
+        #expect(model.arrived == [3, 1, 2, 4])
+        #expect(model.isAllSettled)
+    }
+
     @Test
     func `an old event is tried before it is given up`() {
         var model = WebhookLineModel { _, _ in .delivered }

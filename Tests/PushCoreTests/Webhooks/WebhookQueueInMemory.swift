@@ -57,7 +57,9 @@ final class WebhookQueueInMemory: WebhookDeliveryStore {
     func recordPresence(_ changes: [PresenceChange]) async throws {}
     func devicesToldOnline(after device: String?, limit: Int) async throws -> [String] { [] }
     func dropWebhookEvents(before keptSince: Milliseconds, limit: Int) async throws -> Bool { false }
-    func webhookCursor(of tenant: TenantKey) async throws -> Int64 { state.withLock { $0.cursors[tenant] ?? 0 } }
+    func webhookCursor(of tenant: TenantKey) async throws -> Int64? {
+        state.withLock { state in state.webhooks[tenant].map { _ in state.cursors[tenant] ?? 0 } }
+    }
     func webhookRetries(of tenant: TenantKey, limit: Int) async throws -> [WebhookRetry] { [] }
     func webhookRetries(
         of tenant: TenantKey, aside: Bool, after position: Int64, limit: Int

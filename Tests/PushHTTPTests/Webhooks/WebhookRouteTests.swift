@@ -65,6 +65,19 @@ import Testing
         }
     }
 
+    @Test func `a URL has to leave room for what Tencent's form adds`() async throws {
+        let fixture = try await Fixture()
+        try await fixture.withClient { [fixture] call in
+            let url = Self.url + "/" + String(repeating: "a", count: 1700)
+            let body = #"{"url":"\#(url)","format":"tencent"}"#
+            let refused = try await call(.put, Self.path, body, bearer: fixture.appToken)
+            let pointers = refused.json?["errors"]?.array?.compactMap { $0.object?["pointer"]?.string }
+            #expect(refused.status == 400 && pointers == ["/url"])
+            let taken = try await call(.put, Self.path, #"{"url":"\#(url)"}"#, bearer: fixture.appToken)
+            #expect(taken.status == 200)
+        }
+    }
+
     @Test func `only an app with the scope may`() async throws {
         let fixture = try await Fixture()
         try await fixture.withClient { [fixture] call in

@@ -49,6 +49,18 @@ import Testing
         #expect(try await storage.webhookCounts() == WebhookCounts(waiting: 1, aside: 1))
     }
 
+    @Test func `what waits is counted up to a limit`() async throws {
+        let (test, positions) = try await story(5)
+        var outcome = WebhookSettlement()
+        outcome.cursor = positions[1]
+        outcome.retries = [
+            row(positions[0], account: nil, isAside: true), row(positions[1], account: 7, isAside: true),
+        ]
+        try await test.storage.settle(outcome, of: test.tenant.key)
+        #expect(try await test.storage.webhookCounts(upTo: 1) == WebhookCounts(waiting: 1, aside: 1))
+        #expect(try await test.storage.webhookCounts().aside == 2)
+    }
+
     @Test func `rows in line are told by account and in order, due ones by their time`() async throws {
         let (test, positions) = try await story(8)
         let (storage, tenant, now) = (test.storage, test.tenant.key, test.clock.now)

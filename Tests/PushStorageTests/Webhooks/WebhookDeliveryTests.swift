@@ -107,6 +107,25 @@ import Testing
         #expect(try await story.count("webhook_retry") == 0)
     }
 
+    /// The steps of a removal may still be under way when a new webhook is set.
+    @Test func `a removal takes nothing of a webhook that is set meanwhile`() async throws {
+        let story = try await WebhookStory.begin()
+        try await story.store.send("m1", to: "user:bob")
+        let place = try #require(try await story.events().first?.position)
+        try await story.settle { $0.retries = [WebhookRetry(position: place, account: nil, attempts: 1, notBefore: 0)] }
+        let hasMore = try await story.storage.commits.run { writer in
+            try WebhookRest(writer: writer, tenant: story.tenant).remove(limit: 1)
+        }
+        #expect(!hasMore)
+        #expect(try await story.count("webhook_retry") == 1)
+    }
+
+    @Test func `without a webhook there is no place in the queue`() async throws {
+        let story = try await WebhookStory.begin()
+        try await story.put(nil)
+        #expect(try await story.storage.webhookCursor(of: story.tenant) == nil)
+    }
+
     // MARK: Replay
 
     @Test func `events are put in line again, in pages, each once`() async throws {
@@ -136,7 +155,7 @@ import Testing
         #expect(retries.count == 1992 && retries.allSatisfy { $0.attempts == 0 && $0.notBefore == 77 })
         #expect(Set(retries.map(\.account)) == [AccountKey(rawValue: 7), nil])
         #expect(try await story.storage.replayWebhookEvents(of: story.tenant, after: last, at: 78) == 0)
-        #expect(try await story.storage.replayWebhookEvents(of: story.tenant, after: last - 3, at: 78) == 2)
+        #expect(try await story.storage.replayWebhookEvents(of: story.tenant, after: last - 3, at: 78) == 3)
     }
 
     @Test func `a time leads to the first event from there on`() async throws {
@@ -236,17 +255,28 @@ import Testing
     }
 
     @Test(arguments: [
-        WebhookEventRows.afterSQL.replacing("?", with: "1"),
-        "SELECT position FROM webhook_event INDEXED BY webhook_event_by_time WHERE tenant = 1 AND at < 5 ORDER BY at DESC, position DESC LIMIT 1",
-        "SELECT position FROM webhook_retry WHERE tenant = 1 AND is_aside = 0 AND position > 1 ORDER BY position LIMIT 5",
-        "SELECT key FROM webhook_request WHERE tenant = 1 AND key < 9 ORDER BY key DESC LIMIT 5",
-        "SELECT min(tenant) FROM webhook_event WHERE tenant > 1",
+        WebhookEventRows.afterSQL, WebhookPruning.lastSQL, Storage.retriesSQL, Storage.requestsSQL,
     ])
     func `no query walks through a table or sorts`(sql: String) async throws {
         let store = try await TestStore()
         let plan = try await store.read { db in
-            try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN \(sql)").map { $0["detail"] as String }
+            try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN " + sql.replacing("?", with: "1")).map {
+                $0["detail"] as String
+            }
         }
         #expect(plan.allSatisfy { !$0.contains("SCAN") && !$0.contains("TEMP B-TREE") }, "\(plan)")
+    }
+
+    /// The few webhooks are walked through, and what CTEs found; never what grows.
+    @Test(arguments: [WebhookPruning.tenantsSQL, Storage.countsSQL, Storage.workSQL])
+    func `no query walks through all events`(sql: String) async throws {
+        let store = try await TestStore()
+        let plan = try await store.read { db in
+            try Row.fetchAll(
+                db, sql: "EXPLAIN QUERY PLAN " + sql.replacing("?1", with: "1").replacing("?", with: "1")
+            ).map { $0["detail"] as String }
+        }
+        #expect(
+            !plan.contains { line in ["SCAN e", "SCAN r", "SCAN webhook_"].contains { line.hasPrefix($0) } }, "\(plan)")
     }
 }

@@ -14,7 +14,7 @@ public protocol WebhookDeliveryStore: WebhookStore {
     ) async throws -> [WebhookRetry]
     /// Rows whose time has come, those that wait longest first.
     func dueWebhookRows(of tenant: TenantKey, at now: Milliseconds, limit: Int) async throws -> [WebhookRetry]
-    /// Of all tenants.
+    /// Of all tenants. A long queue is not counted to its end: figures end at some 100 000.
     func webhookCounts() async throws -> WebhookCounts
 }
 

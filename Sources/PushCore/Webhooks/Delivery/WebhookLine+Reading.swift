@@ -3,11 +3,17 @@ extension WebhookLine {
     struct Candidate: Sendable, Equatable {
         let position: Int64
         let account: AccountKey?
+        var message: MessageKey?
         let at: Milliseconds
         /// Of its text, about.
         var bytes = 0
         /// False for what the tenant does not want to be told: it counts as delivered.
         var isWanted = true
+
+        var lane: LaneKey {
+            if let account { return account.rawValue }
+            return message.map { .min + $0.rawValue } ?? -position
+        }
     }
 
     /// A row, and its event if that is still there.
@@ -40,6 +46,10 @@ extension WebhookLine {
         var isNothingDue = false
         /// There are more due rows than were read: the next look is when some of those are settled.
         var hasMoreDue = false
+        /// Of an endpoint that is down: due rows were looked at for those that are too old.
+        var hasLookedForOld = false
+        /// This round gave events up: there may be more that are too old.
+        var isGivingUp = false
 
         init(through cursor: Int64) { through = cursor }
 
@@ -62,6 +72,7 @@ extension WebhookLine {
         guard !isDraining, room > 0 else { return nil }
         // What is delivered and still has a row must not be read again.
         if settling.isRowsClear {
+            if health.isDown, !reading.hasLookedForOld { return .due(limit: min(pace.pageMax, room)) }
             if !reading.areLanesKnown, reading.onDisk.isEmpty {
                 return .lanes(after: reading.lanesAfter, limit: Self.lanesMax)
             }
@@ -74,7 +85,10 @@ extension WebhookLine {
                 return .due(limit: min(pace.pageMax, room))
             }
         }
-        guard reading.areLanesKnown, !reading.hasReadTail, room >= pace.pageMax / 2 || ready.isEmpty else {
+        // Nobody's rows may tell of the same message as what follows.
+        guard reading.areLanesKnown, !reading.onDisk.contains(0), !reading.hasReadTail,
+            room >= pace.pageMax / 2 || ready.isEmpty
+        else {
             return nil
         }
         return .tail(after: reading.through, limit: min(pace.pageMax, room))
@@ -98,11 +112,11 @@ extension WebhookLine {
     }
 
     /// Rows in line of one account, in their order.
-    mutating func admit(rows: [Returning], of account: AccountKey?, isAll: Bool) {
+    mutating func admit(rows: [Returning], of account: AccountKey?, isAll: Bool, at now: WebhookMoment) {
         let key = account?.rawValue ?? 0
         for returning in rows {
             lanes[key]?.loadedThrough = returning.row.position
-            admit(returning, lane: account == nil ? -returning.row.position : key, isAlone: false)
+            admit(returning, isAlone: false, at: now)
         }
         guard isAll, lanes[key]?.parking == 0 else { return }
         lanes[key]?.hasRowsOnDisk = false
@@ -113,48 +127,51 @@ extension WebhookLine {
     /// Rows whose time has come: those that wait alone, and those that are told once more.
     mutating func admit(due rows: [Returning], isAll: Bool, at now: WebhookMoment) {
         for returning in rows {
-            let isAlone = returning.row.attempts > 0
-            let position = returning.row.position
-            admit(returning, lane: isAlone ? -position : returning.row.account?.rawValue ?? -position, isAlone: isAlone)
+            admit(returning, isAlone: returning.row.attempts > 0, at: now)
         }
+        reading.hasLookedForOld = isAll || settling.leaving.isEmpty
         reading.isNothingDue = rows.isEmpty
         reading.hasMoreDue = !isAll
         reading.lookForDueAt = now.steady + 1000
     }
 
-    private mutating func admit(_ returning: Returning, lane: LaneKey, isAlone: Bool) {
+    private mutating func admit(_ returning: Returning, isAlone: Bool, at now: WebhookMoment) {
         let row = returning.row
         guard items[row.position] == nil else { return }
         guard let event = returning.event, event.isWanted else { return settling.delivered.append(row.position) }
         var item = Item(
-            position: row.position, account: row.account, lane: lane, bytes: event.bytes,
+            position: row.position, account: row.account, lane: isAlone ? -row.position : event.lane,
+            bytes: event.bytes,
             since: row.attempts == 0 ? max(event.at, row.notBefore) : event.at, attempts: row.attempts)
         item.isAlone = isAlone
         item.isDurable = true
         item.status = row.status
         item.reason = row.reason
-        put(item)
+        put(item, at: now)
     }
 
     /// Events after the cursor, in their order.
-    mutating func admit(tail events: [Candidate], isAll: Bool) {
+    mutating func admit(tail events: [Candidate], isAll: Bool, at now: WebhookMoment) {
         for event in events {
             reading.through = max(reading.through, event.position)
             guard items[event.position] == nil else { continue }
             settling.tail.append(event.position)
             guard event.isWanted else { continue }
-            let key = event.account?.rawValue ?? -event.position
+            let key = event.lane
             var item = Item(
                 position: event.position, account: event.account, lane: key, bytes: event.bytes, since: event.at)
             item.isParking = lanes[key]?.hasRowsOnDisk ?? false
-            put(item)
+            put(item, at: now)
         }
         reading.hasReadTail = isAll
         parkWhenFull()
     }
 
-    private mutating func put(_ new: Item) {
+    private mutating func put(_ new: Item, at now: WebhookMoment) {
         var item = new
+        if health.isDown, now.steady < health.restUntil, !item.isParking, isTooOld(item, at: now) {
+            return leave(item, notBefore: 0, isAside: true)
+        }
         item.successesSeen = health.successes
         item.strikes = knownStrikes.removeValue(forKey: item.position) ?? 0
         items[item.position] = item

@@ -145,16 +145,24 @@ extension WebhookLine {
     /// What was tried for a day is given up.
     mutating func expire(_ positions: [Int64], at now: WebhookMoment) {
         for position in positions {
-            guard let item = items[position], !item.isParking, now.wall >= item.since + pace.triedFor else { continue }
+            guard let item = items[position], !item.isParking, isTooOld(item, at: now) else { continue }
             leave(item, notBefore: 0, isAside: true)
         }
     }
 
-    private mutating func leave(_ item: Item, notBefore: Milliseconds, isAside: Bool = false) {
+    func isTooOld(_ item: Item, at now: WebhookMoment) -> Bool {
+        now.wall - item.since >= pace.triedFor
+    }
+
+    mutating func leave(_ item: Item, notBefore: Milliseconds, isAside: Bool = false) {
         var row = Self.row(of: item)
         row.notBefore = notBefore
         row.isAside = isAside
         settling.leaving.append(row)
+        if isAside {
+            reading.isGivingUp = true
+            reading.hasLookedForOld = false
+        }
         if !item.isDurable { settling.through = max(settling.through, item.position) }
         remove(item)
         list(item.lane)

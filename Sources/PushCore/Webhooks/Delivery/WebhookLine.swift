@@ -7,7 +7,8 @@ import DequeModule
 /// it when later events were delivered, has a row on disk ("durable"); everything else follows from the cursor. So a line
 /// can be dropped at any moment and made anew.
 struct WebhookLine: Sendable {
-    /// An account's key; for events of nobody's order the position below zero.
+    /// An account's key. For events of nobody's order the position below zero, or, where they tell of a message, the
+    /// message's key above the least number: what becomes of a message is told after the message.
     typealias LaneKey = Int64
 
     struct Item: Sendable {
@@ -151,7 +152,8 @@ struct WebhookLine: Sendable {
             lanes[key]?.heldUntil = nil
             list(key)
         }
-        if health.isDown, now.steady >= expireAt {
+        reading.isGivingUp = false
+        if health.isDown, now.steady >= expireAt || now.steady < health.restUntil {
             expireAt = now.steady + 1000
             let underWay = Set(requests.values.flatMap(\.positions))
             expire(items.keys.filter { !underWay.contains($0) }.sorted(), at: now)
@@ -168,6 +170,15 @@ struct WebhookLine: Sendable {
         for key in held { if let until = lanes[key]?.heldUntil { next = min(next, until) } }
         if health.restUntil > now.steady, !lanes.isEmpty { next = min(next, health.restUntil) }
         return max(next, now.steady + 1)
+    }
+
+    /// Whether the endpoint is to be left alone for longer than a line without work is kept, and nothing else is to be
+    /// done meanwhile.
+    func isToRest(at now: WebhookMoment, linger: Int64) -> Bool {
+        if isDraining { return true }
+        guard health.restUntil > now.steady + linger else { return false }
+        // What is too old leaves also while the endpoint is down, or the queue would grow without an end.
+        return !reading.isGivingUp || need(at: now) == nil
     }
 
     // MARK: Lanes

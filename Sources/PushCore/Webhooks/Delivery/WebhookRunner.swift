@@ -43,7 +43,6 @@ final class WebhookRunner: Sendable {
     private let around: Surroundings
     private let signal = WakeSignal()
     private let mailbox = Mutex(Mailbox())
-    private let fresh = Mutex(FreshEvents())
     private let used = Mutex<WebhookSettings?>(nil)
 
     /// The settings that it last worked with.
@@ -73,7 +72,12 @@ final class WebhookRunner: Sendable {
     func run(_ rest: WebhookLine.Rest, settings first: WebhookSettings) async -> WebhookLine.Rest {
         var settings = first
         used.withLock { $0 = first }
-        guard let cursor = await cursor() else { return rest }
+        guard let cursor = await cursor() else {
+            // Taken away, or not to be read just now.
+            var later = rest
+            later.until = max(rest.until ?? .min, around.now.steady + around.linger)
+            return later
+        }
         var line = WebhookLine(cursor: cursor, eventsMax: eventsMax(settings), rest: rest, pace: around.pace)
         var log: [WebhookRequest] = []
         var idleSince: Int64?
@@ -108,8 +112,8 @@ final class WebhookRunner: Sendable {
 
     /// Whether there is nothing left to wait for.
     private func isOver(_ line: WebhookLine, _ idleSince: inout Int64?) -> Bool {
+        if line.isToRest(at: around.now, linger: around.linger) { return true }
         let now = around.now.steady
-        if line.isDraining || line.health.restUntil > now + around.linger { return true }
         guard line.isEmpty else {
             idleSince = nil
             return false
@@ -157,7 +161,10 @@ final class WebhookRunner: Sendable {
         let made: CallbackRequest?
         let now = around.now
         do {
-            events = try await self.events(at: request.positions)
+            // As they are now: what was erased since they happened, or is not wanted any more, is not told.
+            events = try await around.store.webhookEvents(of: tenant, at: request.positions)
+                .filter { settings.wants($0.type) }
+            guard !events.isEmpty else { return Result(number: request.number, outcome: .needless, request: nil) }
             made = try await around.format(settings.format).request(for: events, settings: settings, now: now.wall)
         } catch {
             around.logger.warning("webhook events could not be read", metadata: ["error": "\(error)"])
@@ -177,6 +184,9 @@ final class WebhookRunner: Sendable {
                 reason: reason))
     }
 
+    /// In seconds. More is not asked for in earnest; ``WebhookPace/pauseMax`` is less.
+    private static let retryAfterMax = 86_400
+
     private static func meaning(
         of answer: CallbackAnswer
     ) -> (outcome: WebhookLine.Outcome, status: Int?, reason: String?) {
@@ -184,17 +194,11 @@ final class WebhookRunner: Sendable {
         case .answered(let status, _, _) where answer.isSuccess: return (.delivered, status, nil)
         case .answered(let status, _, let after):
             // Other answers' wishes are not about the pace.
-            let retryAfter = status == 429 || status == 503 ? after.map { Int64($0) * 1000 } : nil
+            let retryAfter =
+                status == 429 || status == 503 ? after.map { Int64(min(max($0, 0), retryAfterMax)) * 1000 } : nil
             return (.failed(status: status, reason: nil, retryAfter: retryAfter), status, nil)
         case .failed(let reason): return (.failed(status: nil, reason: reason, retryAfter: nil), nil, reason)
         }
-    }
-
-    /// As they are now: what was erased since they happened is not told.
-    private func events(at positions: [Int64]) async throws -> [WebhookEvent] {
-        let known = fresh.withLock { $0.take(positions, at: around.now.steady) }
-        if let known { return known }
-        return try await around.store.webhookEvents(of: tenant, at: positions)
     }
 
     // MARK: Reading and writing
@@ -223,15 +227,16 @@ final class WebhookRunner: Sendable {
             line.admit(lanes: accounts, isAll: accounts.count < limit)
         case .lane(let account, let after, let limit):
             let rows = try await store.webhookRowsInLine(of: tenant, account: account, after: after, limit: limit)
-            line.admit(rows: try await returning(rows, settings), of: account, isAll: rows.count < limit)
+            line.admit(
+                rows: try await returning(rows, settings), of: account, isAll: rows.count < limit, at: around.now)
         case .due(let limit):
             let now = around.now
             let rows = try await store.dueWebhookRows(of: tenant, at: now.wall, limit: limit)
             line.admit(due: try await returning(rows, settings), isAll: rows.count < limit, at: now)
         case .tail(let after, let limit):
             let events = try await store.webhookEvents(of: tenant, after: after, type: nil, limit: limit)
-            fresh.withLock { $0.put(events, at: around.now.steady) }
-            line.admit(tail: events.map { Self.candidate($0, settings) }, isAll: events.count < limit)
+            line.admit(
+                tail: events.map { Self.candidate($0, settings) }, isAll: events.count < limit, at: around.now)
         }
     }
 
@@ -248,7 +253,7 @@ final class WebhookRunner: Sendable {
 
     private static func candidate(_ event: WebhookEvent, _ settings: WebhookSettings) -> WebhookLine.Candidate {
         WebhookLine.Candidate(
-            position: event.position, account: event.account, at: event.at,
+            position: event.position, account: event.account, message: event.message?.key, at: event.at,
             bytes: 512 + (event.message?.content?.bytes.count ?? 0), isWanted: settings.wants(event.type))
     }
 
@@ -280,39 +285,5 @@ final class WebhookRunner: Sendable {
             }
         }
         if decided != nil { line.settled() }
-    }
-}
-
-/// Events as they were just read, so that the first try need not read them again. Only for a moment: they may be erased.
-private struct FreshEvents {
-    static let keptFor: Int64 = 200
-
-    private var events: [Int64: WebhookEvent] = [:]
-    private var readAt: Int64 = .min
-
-    /// Bytes of contents, at most.
-    static let bytesMax = 1 << 20
-
-    mutating func put(_ new: [WebhookEvent], at now: Int64) {
-        events = [:]
-        readAt = now
-        var bytes = 0
-        for event in new {
-            bytes += event.message?.content?.bytes.count ?? 0
-            if bytes > Self.bytesMax { return }
-            events[event.position] = event
-        }
-    }
-
-    /// nil unless all of them are there.
-    mutating func take(_ positions: [Int64], at now: Int64) -> [WebhookEvent]? {
-        guard now - readAt <= Self.keptFor else {
-            events = [:]
-            return nil
-        }
-        let found = positions.compactMap { events[$0] }
-        guard found.count == positions.count else { return nil }
-        for position in positions { events[position] = nil }
-        return found
     }
 }
