@@ -109,8 +109,8 @@ import Testing
     /// Receivers drop what they have seen by this id: a message that is sent again, or edited, is another question.
     @Test func `each question has an id of its own`() async throws {
         let service = Service(#"{"action":"allow"}"#)
-        let questions = questions(service)
-        for _ in 0..<3 { _ = await questions.ask(try question(), from: .sample) }
+        let questions = try questions(service)
+        for _ in 0..<3 { _ = try await questions.ask(try question(), from: .sample) }
         let ids = service.requests.compactMap { $0.fields.first { $0.name == "webhook-id" }?.value }
         #expect(ids.count == 3 && Set(ids).count == 3)
     }

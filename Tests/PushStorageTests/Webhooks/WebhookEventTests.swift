@@ -28,6 +28,11 @@ import Testing
         try await story.people.group(["ann", "bob", "cat"])
         try await story.store.send("group", to: "team", as: .device(story.people.ann))
         try await story.store.send("people", #","audience":{"users":["ann","bob"]}"#)
+        let tenant = story.tenant.rawValue
+        try await story.storage.commits.run { writer in
+            try writer.db.execute(
+                sql: "INSERT INTO tag (tenant, name, created_at) VALUES (?, 'x', 1)", arguments: [tenant])
+        }
         try await story.store.send("tags", #","audience":{"tags":{"any":["x"]}}"#)
         try await story.store.send("all", #","audience":{"all":true}"#)
         try await story.people.settle()
