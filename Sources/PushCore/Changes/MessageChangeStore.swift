@@ -32,13 +32,16 @@ public struct MessageEdit: Sendable {
 
 /// The answer to an edit.
 public struct MessageRevision: Sendable, Equatable {
+    /// The message's own id, whichever of its names it was called by.
+    public let id: String
     public let revision: Int
     /// When this revision was archived.
     public let serverTime: Milliseconds
     /// Whether everybody with a copy has been told; the rest of a large audience is told page by page.
     public let isFollowed: Bool
 
-    public init(revision: Int, serverTime: Milliseconds, isFollowed: Bool) {
+    public init(id: String, revision: Int, serverTime: Milliseconds, isFollowed: Bool) {
+        self.id = id
         self.revision = revision
         self.serverTime = serverTime
         self.isFollowed = isFollowed
@@ -47,12 +50,15 @@ public struct MessageRevision: Sendable, Equatable {
 
 /// The answer to a revocation or a burning.
 public struct MessageErasure: Sendable, Equatable {
+    /// The message's own id, whichever of its names it was called by.
+    public let id: String
     /// When it was erased the first time.
     public let at: Milliseconds
     /// Whether everybody with a copy has been told.
     public let isFollowed: Bool
 
-    public init(at: Milliseconds, isFollowed: Bool) {
+    public init(id: String, at: Milliseconds, isFollowed: Bool) {
+        self.id = id
         self.at = at
         self.isFollowed = isFollowed
     }

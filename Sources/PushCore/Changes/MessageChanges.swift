@@ -31,7 +31,7 @@ public struct MessageChanges: Sendable {
         let revision = try await store.update(id, to: edit, by: principal)
         await settle(isFollowed: revision.isFollowed)
         return .object { writer in
-            writer.member("id", id)
+            writer.member("id", revision.id)
             writer.member("revision", revision.revision)
             writer.member("serverTime", revision.serverTime)
         }
@@ -46,7 +46,7 @@ public struct MessageChanges: Sendable {
         let erasure = try await store.revoke(id, by: principal)
         await settle(isFollowed: erasure.isFollowed)
         return .object { writer in
-            writer.member("id", id)
+            writer.member("id", erasure.id)
             writer.member("revokedAt", erasure.at)
         }
     }
@@ -62,7 +62,7 @@ public struct MessageChanges: Sendable {
         let erasure = try await store.burn(id, by: device)
         await settle(isFollowed: erasure.isFollowed)
         return .object { writer in
-            writer.member("id", id)
+            writer.member("id", erasure.id)
             writer.member("burnedAt", erasure.at)
         }
     }

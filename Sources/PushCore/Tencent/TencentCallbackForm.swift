@@ -133,11 +133,14 @@ public struct TencentCallbackForm: Sendable {
 
     /// What the answer says in place of the content; nil where it is no content.
     private func replacement(_ answer: JSONObject, _ message: ArchivedMessage) -> BeforeSendVerdict? {
+        if let data = answer["CloudCustomData"], data.kind != .string { return nil }
         guard let body = answer["MsgBody"] else {
             guard let data = answer["CloudCustomData"] else { return .allow }
             return .replace(type: nil, content: TencentContent.content(message.content, with: data))
         }
-        guard body.kind == .array else { return nil }
+        guard let elements = body.array, !elements.isEmpty, elements.allSatisfy(TencentContent.isElement) else {
+            return nil
+        }
         let native = TencentContent.native(
             msgBody: body,
             cloudCustomData: answer["CloudCustomData"] ?? TencentContent.cloudCustomData(content: message.content))

@@ -65,6 +65,12 @@ public enum TencentContent {
     /// The `CloudCustomData` that a message was sent with.
     public static func cloudCustomData(content: RawJSON?) -> RawJSON? { content?.object?["CloudCustomData"] }
 
+    /// Whether a value has the form of an element: a type's name, and an object.
+    static func isElement(_ value: RawJSON) -> Bool {
+        guard let object = value.object else { return false }
+        return object["MsgType"]?.string?.hasPrefix("TIM") == true && object["MsgContent"]?.kind == .object
+    }
+
     private static func text(ofElement element: RawJSON) -> RawJSON? {
         guard let object = element.object, object["MsgType"]?.string == "TIMTextElem",
             let text = object["MsgContent"]?.object?["Text"], text.kind == .string

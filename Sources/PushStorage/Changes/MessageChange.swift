@@ -29,7 +29,8 @@ struct MessageChange {
             let revisedAt = try Int64.fetchOne(
                 db, sql: "SELECT revised_at FROM message WHERE key = ?", arguments: [message.key.rawValue])
             return MessageRevision(
-                revision: message.revision, serverTime: revisedAt ?? message.serverTime, isFollowed: true)
+                id: message.id, revision: message.revision, serverTime: revisedAt ?? message.serverTime,
+                isFollowed: true)
         }
         let serverTime = writer.serverTime(now)
         try erasure.replace(
@@ -39,7 +40,7 @@ struct MessageChange {
             .messageUpdated, tenant: message.tenantKey, account: message.senderAccount, message: message.key,
             detail: { $0.member("revision", revised.revision) }, at: serverTime)
         return MessageRevision(
-            revision: revised.revision, serverTime: serverTime,
+            id: message.id, revision: revised.revision, serverTime: serverTime,
             isFollowed: try tell(revised, about: revised, revision: revised.revision))
     }
 
@@ -48,7 +49,8 @@ struct MessageChange {
     func revoke(_ id: String, by principal: Principal) throws -> MessageErasure {
         let message = try message(id, ofSender: principal)
         switch message.state {
-        case .revoked: return MessageErasure(at: message.changedAt ?? message.serverTime, isFollowed: true)
+        case .revoked:
+            return MessageErasure(id: message.id, at: message.changedAt ?? message.serverTime, isFollowed: true)
         case .burned: throw Self.burned
         case .live: break
         }
@@ -68,7 +70,7 @@ struct MessageChange {
         let event = try EventArchive(writer: writer, ids: ids, tenant: principal.tenant, now: now).insert(
             .revoked(messageID: message.id, sender: message.from, by: actor.name), by: actor,
             in: Self.group(of: message), to: message.form == .broadcast ? MessageRows.everyone : "", recipients: nil)
-        return MessageErasure(at: at, isFollowed: try tell(event, about: erased, revision: 0))
+        return MessageErasure(id: message.id, at: at, isFollowed: try tell(event, about: erased, revision: 0))
     }
 
     /// Tells everyone who has the message. Of a broadcast that is its channel, of everything else the inboxes.
@@ -102,10 +104,11 @@ struct MessageChange {
         switch message.state {
         case .revoked: throw GatewayError(.messageRevoked, "The message has been revoked.")
         case .burned:
-            return MessageErasure(at: burnedAt ?? message.changedAt ?? message.serverTime, isFollowed: true)
+            return MessageErasure(
+                id: message.id, at: burnedAt ?? message.changedAt ?? message.serverTime, isFollowed: true)
         case .live: break
         }
-        if let burnedAt { return MessageErasure(at: burnedAt, isFollowed: true) }
+        if let burnedAt { return MessageErasure(id: message.id, at: burnedAt, isFollowed: true) }
         let at = writer.serverTime(now)
         if message.form == .single {
             try erasure.erase(message, as: .burned, at: at)
@@ -120,7 +123,7 @@ struct MessageChange {
                 to: [account.key, isLast ? message.senderAccount : nil])
         }
         try PushReplacements(writer: writer, now: now).skip(message.key, of: account.key, .burned)
-        return MessageErasure(at: at, isFollowed: true)
+        return MessageErasure(id: message.id, at: at, isFollowed: true)
     }
 
     /// One receiver's copy of a message that has several. True when it was the last one.

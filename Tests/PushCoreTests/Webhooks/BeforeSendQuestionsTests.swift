@@ -142,6 +142,10 @@ import Testing
         // Codes that mean nothing are no answer.
         (#"{"ActionStatus":"OK","ErrorCode":3,"ErrorInfo":""}"#, .allow),
         (#"{"ActionStatus":"OK","ErrorCode":130001,"ErrorInfo":""}"#, .allow), ("OK", .allow),
+        // So are elements that are none.
+        (#"{"ActionStatus":"OK","ErrorCode":0,"MsgBody":[]}"#, .allow),
+        (#"{"ActionStatus":"OK","ErrorCode":0,"MsgBody":[{"MsgType":"Bogus","MsgContent":{}}]}"#, .allow),
+        (#"{"ActionStatus":"OK","ErrorCode":0,"CloudCustomData":5}"#, .allow),
     ])
     func `Tencent's codes`(_ body: String, _ verdict: BeforeSendVerdict) async throws {
         let found = try await questions(Service(body), format: .tencent).ask(try question(), from: .sample)
