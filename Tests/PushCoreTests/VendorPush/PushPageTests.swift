@@ -210,7 +210,11 @@ import Testing
         store.state.withLock { $0.failedMarks = 2 }
         let sender = ScriptedSender(replaces: false) { $0.map { _ in .sent(vendorID: nil) } }
         let queue = try await queue(store, sender)
-        try await settle(queue, store)
+        // Between two tries the queue is at rest, too.
+        try await until("it has gone out in the end") {
+            _ = try await queue.turn()
+            return store.ended == 1 && queue.book.isQuiet && queue.recorder.isIdle
+        }
         #expect(sender.sent == ["token-1"] && store.state.withLock { $0.begun } == [1])
         #expect(store.changes(of: 1).count == 3 && store.state.withLock { $0.jobs[1]?.attempts } == 1)
         let isFree = queue.book.with(1) { $0.requests == 0 && $0.underWay == 0 }
