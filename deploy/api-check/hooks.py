@@ -280,13 +280,24 @@ def holds_null(value):
     return value is None
 
 
+def keep_what_others_need(case, name):
+    """Names that were taken from an answer (or guessed) end, disable or rotate nothing that later requests need."""
+    path = dict(case.path_parameters or {})
+    if name in ENDING and path.get("userId") in USERS:
+        path["userId"] = "nobody"
+    if case.method != "GET" and path.get("tenantNo") in ("main", "spare"):
+        path["tenantNo"] = "acme"
+    if case.method != "GET" and path.get("appId") in (STATE["app"]["appId"], STATE["spare"]["appId"]):
+        path["appId"] = "nothing"
+    if path:
+        case.path_parameters = path
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     name = identifier(case)
     bearer = complete(case, name) if is_valid(case) and likely(0.85) else None
-    if name in ENDING and (case.path_parameters or {}).get("userId") in USERS:
-        # Taken from an answer; the others need these users.
-        case.path_parameters = case.path_parameters | {"userId": "nobody"}
+    keep_what_others_need(case, name)
     if name == "deregisterDevice":
         bearer = WORLD.device("leaver", WORLD.new_name("phone"))["credential"]
     if bearer is None:

@@ -20,11 +20,13 @@ import Testing
         return queue
     }
 
-    /// Turns until everything that is due has its outcome on disk.
+    /// Turns until everything that is due has its outcome on disk: a turn that began at rest and found nothing to do.
     private func settle(_ queue: PushQueue, _ store: ScriptedStore) async throws {
+        func isResting() -> Bool { queue.book.isQuiet && queue.recorder.isIdle && queue.book.heldCount == 0 }
         try await until("the queue comes to rest") {
+            let (wasResting, activity) = (isResting(), store.activity)
             _ = try await queue.turn()
-            return queue.book.isQuiet && queue.recorder.isIdle && queue.book.heldCount == 0
+            return wasResting && isResting() && store.activity == activity
         }
     }
 

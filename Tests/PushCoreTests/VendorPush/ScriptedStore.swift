@@ -49,6 +49,10 @@ final class ScriptedStore: DeliveryStore, Sendable {
     }
 
     func changes(of key: Int64) -> [PushJobChange] { state.withLock { $0.changes[key] ?? [] } }
+    /// Grows with every job that is claimed and every change that is written.
+    var activity: Int {
+        state.withLock { $0.claimedTimes.values.reduce(0, +) + $0.changes.values.reduce(0) { $0 + $1.count } }
+    }
     var ended: Int { state.withLock { $0.jobs.values.count { !$0.isWaiting } } }
 
     func lanesWithJobs() async throws -> [Int64: Milliseconds] {
