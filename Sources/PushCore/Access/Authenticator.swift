@@ -28,7 +28,7 @@ public final class Authenticator: Sendable {
     /// The principal of a bearer token: a device's credential or an app's access token.
     public func principal(bearer token: String) async throws -> Principal {
         // A known access token need not be taken for a device's credential first.
-        if verifiedAccess.claims(of: token) != nil { return .app(try app(bearer: token)) }
+        if let claims = verifiedAccess.claims(of: token) { return .app(try app(try unexpired(claims))) }
         if let credential = try deviceCredential(token) {
             return .device(try await activeDevice(credential.device, account: credential.account))
         }
@@ -72,8 +72,9 @@ public final class Authenticator: Sendable {
         }
     }
 
-    private func app(bearer token: String) throws(GatewayError) -> AppIdentity {
-        let claims = try accessToken(token)
+    private func app(bearer token: String) throws(GatewayError) -> AppIdentity { try app(try accessToken(token)) }
+
+    private func app(_ claims: AccessToken) throws(GatewayError) -> AppIdentity {
         guard claims.kind == .app else { throw Self.unauthenticated }
         guard let app = access.app(id: claims.subject), let tenant = access.tenant(key: app.tenantKey) else {
             throw GatewayError(.tokenRevoked, "The app is gone.")
@@ -81,24 +82,20 @@ public final class Authenticator: Sendable {
         guard app.isEnabled, tenant.isEnabled, Int64(claims.generation) == app.secretGeneration else {
             throw GatewayError(.tokenRevoked, "The app was disabled or its secret rotated.")
         }
-        return AppIdentity(app: app, tenant: tenant, scopes: Self.scopes(claims.scope).intersection(app.scopes))
+        return AppIdentity(app: app, tenant: tenant, scopes: Self.scopes(claims.scope, of: app))
     }
 
     /// Most tokens carry every scope: that text need not be taken apart for each request.
-    private static func scopes(_ text: String) -> Set<Scope> {
-        if text == everyScopeText { return everyScope }
-        return Set(text.split(separator: " ").compactMap { Scope(rawValue: String($0)) })
+    private static func scopes(_ text: String, of app: App) -> Set<Scope> {
+        if text == everyScopeText { return app.scopes }
+        return Set(text.split(separator: " ").compactMap { Scope(rawValue: String($0)) }).intersection(app.scopes)
     }
 
-    private static let everyScope = Set(Scope.allCases)
     private static let everyScopeText = Scope.allCases.map(\.rawValue).sorted().joined(separator: " ")
 
     private func accessToken(_ token: String) throws(GatewayError) -> AccessToken {
+        if let known = verifiedAccess.claims(of: token) { return try unexpired(known) }
         let now = clock.now / 1000
-        if let known = verifiedAccess.claims(of: token) {
-            guard known.expiresAt > now else { throw GatewayError(.tokenExpired, "The access token is past its exp.") }
-            return known
-        }
         do throws(CredentialFault) {
             let claims = try tokens.verify(token, now: now, audience: instance)
             verifiedAccess.insert(claims, for: token)
@@ -107,6 +104,13 @@ public final class Authenticator: Sendable {
             if error == .expired { throw GatewayError(.tokenExpired, "The access token is past its exp.") }
             throw Self.unauthenticated
         }
+    }
+
+    private func unexpired(_ claims: AccessToken) throws(GatewayError) -> AccessToken {
+        guard claims.expiresAt > clock.now / 1000 else {
+            throw GatewayError(.tokenExpired, "The access token is past its exp.")
+        }
+        return claims
     }
 
     /// Passes for the operator only: the admin token, or a short-lived token made with the master key.

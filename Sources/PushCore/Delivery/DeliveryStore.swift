@@ -286,6 +286,9 @@ public protocol DeliveryStore: Sendable {
 extension DeliveryStore {
     /// The accounts of these entries with their active devices: from memory, and what is not there in one read.
     func devices(ofEntries entries: [InboxEntry]) async throws -> [AccountKey: AccountDevices] {
+        if entries.count == 1, let devices = cachedDevices(of: entries[0].account) {
+            return [entries[0].account: devices]
+        }
         var found: [AccountKey: AccountDevices] = [:]
         found.reserveCapacity(entries.count)
         var missing: [AccountKey] = []

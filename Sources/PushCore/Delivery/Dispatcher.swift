@@ -66,6 +66,10 @@ public final class Dispatcher: Sendable {
 
     private func publish(_ batch: CommittedEntries) async throws {
         let accounts = try await store.devices(ofEntries: batch.entries)
+        guard accounts.values.contains(where: { !$0.devices.isEmpty }) else {
+            for entry in batch.entries { append(entry.position, waitingFor: 0) }
+            return
+        }
         var rendering = await rendering(of: batch)
         for entry in batch.entries {
             guard let account = accounts[entry.account], !account.devices.isEmpty else {

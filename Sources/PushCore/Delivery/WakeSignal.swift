@@ -7,8 +7,23 @@ import Synchronization
 public final class WakeSignal: Sendable {
     private struct State {
         var isSet = false
-        var waiter: (number: UInt64, continuation: CheckedContinuation<Void, Never>)?
+        var waiter: Waiter?
         var lastNumber: UInt64 = 0
+        /// When the earliest timer that is under way fires.
+        var timerAt: ContinuousClock.Instant?
+
+        /// Notes that a timer is needed for this moment, if none fires until then.
+        mutating func needsTimer(at deadline: ContinuousClock.Instant) -> Bool {
+            if let timerAt, timerAt <= deadline { return false }
+            timerAt = deadline
+            return true
+        }
+    }
+
+    private struct Waiter {
+        let number: UInt64
+        let deadline: ContinuousClock.Instant
+        let continuation: CheckedContinuation<Void, Never>
     }
 
     private let state = Mutex(State())
@@ -35,27 +50,49 @@ public final class WakeSignal: Sendable {
             return state.lastNumber
         }
         guard let number else { return }
-        let timer = Task {
-            try? await Task.sleep(for: timeout)  // throws on cancellation only, when nobody waits any more
-            self.giveUp(number)
-        }
+        let deadline = ContinuousClock.now + timeout
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let isOver = state.withLock { state in
+                let (isOver, needsTimer) = state.withLock { state in
                     if state.isSet || Task.isCancelled {
                         state.isSet = false
-                        return true
+                        return (true, false)
                     }
                     precondition(state.waiter == nil, "two tasks wait for one signal")
-                    state.waiter = (number, continuation)
-                    return false
+                    state.waiter = Waiter(number: number, deadline: deadline, continuation: continuation)
+                    return (false, state.needsTimer(at: deadline))
                 }
                 if isOver { continuation.resume() }
+                if needsTimer { startTimer(at: deadline) }
             }
         } onCancel: {
             giveUp(number)
         }
-        timer.cancel()
+    }
+
+    // MARK: Time
+
+    /// A timer outlives the wait it was made for and serves the next ones: under load there are thousands of short waits
+    /// a second, and a timer for each cost more than what they waited for.
+    private func startTimer(at moment: ContinuousClock.Instant) {
+        Task { [weak self] in
+            try? await Task.sleep(until: moment, clock: .continuous)  // nobody cancels it
+            self?.timerFired(at: moment)
+        }
+    }
+
+    private func timerFired(at moment: ContinuousClock.Instant) {
+        let (late, next) = state.withLock { state in
+            if state.timerAt == moment { state.timerAt = nil }
+            guard let waiter = state.waiter else { return (nil as Waiter?, nil as ContinuousClock.Instant?) }
+            if waiter.deadline <= ContinuousClock.now {
+                state.waiter = nil
+                return (waiter, nil)
+            }
+            return (nil, state.needsTimer(at: waiter.deadline) ? waiter.deadline : nil)
+        }
+        late?.continuation.resume()
+        if let next { startTimer(at: next) }
     }
 
     private func giveUp(_ number: UInt64) {

@@ -118,7 +118,7 @@ public struct RawJSON: Sendable, Hashable {
     public static func == (left: RawJSON, right: RawJSON) -> Bool { left.bytes.elementsEqual(right.bytes) }
 
     public func hash(into hasher: inout Hasher) {
-        for byte in bytes { hasher.combine(byte) }
+        bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
     }
 }
 
@@ -151,6 +151,12 @@ public struct JSONObject: Sendable {
 
     /// The first key that was written twice, if any.
     public var repeatedKey: String? {
+        // Of a few, comparing is cheaper than hashing.
+        if members.count <= 16 {
+            return members.indices.first { index in
+                members[..<index].contains { $0.key == members[index].key }
+            }.map { members[$0].key }
+        }
         var seen = Set<String>()
         return members.first { !seen.insert($0.key).inserted }?.key
     }

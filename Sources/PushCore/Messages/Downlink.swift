@@ -2,10 +2,10 @@
 /// timestamp isBackground seq serverTime revision`, then `ttl`, then why there is no content, if there is none, then `aliases` of a message that brought its own. The
 /// copies of a group message differ only in `to` and `seq`, so the rest is built once.
 public struct DownlinkTemplate: Sendable {
-    private let beforeTo: [UInt8]
-    private let fixedTo: String?
-    private let beforeSeq: [UInt8]
-    private let afterSeq: [UInt8]
+    /// Everything but what differs: `to`, where it is not the same for all, belongs at `toIndex`, `seq` at `seqIndex`.
+    private let bytes: [UInt8]
+    private let toIndex: Int?
+    private let seqIndex: Int
 
     private static let seqKey = Array(#","seq":"#.utf8)
 
@@ -14,6 +14,7 @@ public struct DownlinkTemplate: Sendable {
     ///   - isBurned: the receiver burned its own copy of a message that others still have.
     public init(_ message: ArchivedMessage, revision: Int? = nil, isBurned: Bool = false, now: Milliseconds) {
         let from: String
+        let fixedTo: String?
         let target: String?
         switch message.form {
         case .single: (from, target, fixedTo) = (message.from, nil, message.to)
@@ -21,53 +22,57 @@ public struct DownlinkTemplate: Sendable {
         case .audience: (from, target, fixedTo) = (message.from, nil, nil)
         case .broadcast: (from, target, fixedTo) = (message.from, nil, "*")
         }
-        var head = JSONWriter()
-        head.member("id", message.id)
-        head.member("from", from)
-        head.key("to")
-        beforeTo = [UInt8(ascii: "{")] + head.bytes
-
         let reason = message.reasonForNoContent(revision: revision, isBurned: isBurned, now: now)
-        var middle = JSONWriter(reserving: (message.content?.bytes.count ?? 0) + 200)
-        middle.member("target", ifPresent: target)
-        middle.member("tenantNo", message.tenantNo)
-        middle.member("type", message.type.rawValue)
-        if let content = message.content, reason == nil {
-            middle.member("content", content)
-        } else {
-            middle.null("content")
+        var writer = JSONWriter(reserving: (message.content?.bytes.count ?? 0) + 400)
+        var (toIndex, seqIndex) = (nil as Int?, 0)
+        writer.object { writer in
+            writer.member("id", message.id)
+            writer.member("from", from)
+            writer.member("to", fixedTo ?? "")
+            // Before the closing quote.
+            if fixedTo == nil { toIndex = writer.bytes.count - 1 }
+            writer.member("target", ifPresent: target)
+            writer.member("tenantNo", message.tenantNo)
+            writer.member("type", message.type.rawValue)
+            if let content = message.content, reason == nil {
+                writer.member("content", content)
+            } else {
+                writer.null("content")
+            }
+            writer.member("timestamp", message.timestamp)
+            writer.member("isBackground", message.isBackground)
+            seqIndex = writer.bytes.count
+            writer.member("serverTime", message.serverTime)
+            writer.member("revision", revision ?? message.revision)
+            writer.member("ttl", ifPresent: message.timeToLiveSeconds)
+            if let reason { writer.member(reason.rawValue, true) }
+            if message.numbers != nil { writer.member("aliases", MessageAliases(of: message).json) }
         }
-        middle.member("timestamp", message.timestamp)
-        middle.member("isBackground", message.isBackground)
-        beforeSeq = [UInt8(ascii: ",")] + middle.bytes
-
-        var tail = JSONWriter(reserving: 100)
-        tail.member("serverTime", message.serverTime)
-        tail.member("revision", revision ?? message.revision)
-        tail.member("ttl", ifPresent: message.timeToLiveSeconds)
-        if let reason { tail.member(reason.rawValue, true) }
-        if message.numbers != nil { tail.member("aliases", MessageAliases(of: message).json) }
-        afterSeq = [UInt8(ascii: ",")] + tail.bytes + [UInt8(ascii: "}")]
+        bytes = writer.bytes
+        self.toIndex = toIndex
+        self.seqIndex = seqIndex
     }
 
     /// The copy of `account`.
     ///
     /// - Parameter seq: its place in the account's inbox; nil for what has none, such as imported messages.
     public func payload(account: String, seq: Int64?) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(beforeTo.count + beforeSeq.count + afterSeq.count + 90)
-        bytes.append(contentsOf: beforeTo)
-        // Account and group ids are of an alphabet that needs no escapes.
-        bytes.append(UInt8(ascii: "\""))
-        bytes.append(contentsOf: (fixedTo ?? account).utf8)
-        bytes.append(UInt8(ascii: "\""))
-        bytes.append(contentsOf: beforeSeq)
-        if let seq {
-            bytes.append(contentsOf: Self.seqKey)
-            bytes.append(contentsOf: String(seq).utf8)
+        var payload: [UInt8] = []
+        payload.reserveCapacity(bytes.count + account.utf8.count + 32)
+        var begin = 0
+        if let toIndex {
+            payload.append(contentsOf: bytes[..<toIndex])
+            // Account ids are of an alphabet that needs no escapes.
+            payload.append(contentsOf: account.utf8)
+            begin = toIndex
         }
-        bytes.append(contentsOf: afterSeq)
-        return bytes
+        payload.append(contentsOf: bytes[begin..<seqIndex])
+        if let seq {
+            payload.append(contentsOf: Self.seqKey)
+            payload.append(decimal: seq)
+        }
+        payload.append(contentsOf: bytes[seqIndex...])
+        return payload
     }
 }
 
