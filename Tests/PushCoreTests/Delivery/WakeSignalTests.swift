@@ -42,4 +42,24 @@ import Testing
         await waiting.value
         #expect(ContinuousClock.now - began < .seconds(30))
     }
+
+    @Test func `a short wait does not wait for the timer of a longer one before it`() async {
+        let signal = WakeSignal()
+        let long = Task { await signal.wait(atMost: .seconds(600)) }
+        signal.wake()
+        await long.value
+        let began = ContinuousClock.now
+        await signal.wait(atMost: .milliseconds(5))
+        #expect(ContinuousClock.now - began < .seconds(60))
+    }
+
+    @Test func `the timer of a wait that was woken does not end the next one early`() async {
+        let signal = WakeSignal()
+        let short = Task { await signal.wait(atMost: .milliseconds(10)) }
+        signal.wake()
+        await short.value
+        let began = ContinuousClock.now
+        await signal.wait(atMost: .milliseconds(100))
+        #expect(ContinuousClock.now - began >= .milliseconds(100))
+    }
 }
