@@ -26,6 +26,9 @@ public struct GatewayConnection: Sendable {
         options.protocolVersion = .v5
         options.tls = tls
         options.keepAliveSeconds = 15
+        // At each PUBACK libmosquitto walks all that is in flight: with 1000 that was a seventh of the gateway's work under
+        // load. 200 are more than a broker on the same machine has between two looks at its sockets.
+        options.outstandingPublishesMax = 200
         // The broker is next door: come back as soon as it does.
         options.reconnectDelay = ReconnectDelay(initial: .milliseconds(100), maximum: .seconds(2))
         return options

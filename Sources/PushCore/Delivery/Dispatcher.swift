@@ -14,7 +14,13 @@ public final class Dispatcher: Sendable {
     private let clock: WallClock
     private let logger: Logger
     private let signal = WakeSignal()
-    private let window: Mutex<PositionWindow>
+    private let flight: Mutex<Flight>
+
+    private struct Flight {
+        var window: PositionWindow
+        /// The next publish waits until one that is under way has ended. Only then is an end worth waking for.
+        var isAwaited = false
+    }
 
     public init(
         store: any DeliveryStore, feed: EntryFeed, publisher: any DownlinkPublisher, progress: DeliveryProgress,
@@ -27,7 +33,7 @@ public final class Dispatcher: Sendable {
         self.limits = limits
         self.clock = clock
         self.logger = logger
-        window = Mutex(PositionWindow(mark: progress.current.dispatched))
+        flight = Mutex(Flight(window: PositionWindow(mark: progress.current.dispatched)))
         let signal = signal
         feed.listen { signal.wake() }
     }
@@ -49,7 +55,7 @@ public final class Dispatcher: Sendable {
 
     /// Publishes what the feed or the log has next. False when there is nothing new.
     private func publishNext() async throws -> Bool {
-        let last = window.withLock { $0.last }
+        let last = flight.withLock { $0.window.last }
         let batches: [CommittedEntries]
         switch feed.batches(after: last, entriesLimit: 1000) {
         case .nothingNew: return false
@@ -103,9 +109,9 @@ public final class Dispatcher: Sendable {
     }
 
     private func append(_ position: Int64, waitingFor count: Int) {
-        let mark = window.withLock { window in
-            window.append(position, waitingFor: count)
-            return window.mark
+        let mark = flight.withLock { flight in
+            flight.window.append(position, waitingFor: count)
+            return flight.window.mark
         }
         progress.dispatched(mark)
     }
@@ -116,7 +122,7 @@ public final class Dispatcher: Sendable {
     ) async {
         let topic = Topics.inbox(account: account)
         while !Task.isCancelled {
-            if window.withLock({ $0.count }) <= limits.publishesOutstandingMax {
+            if hasRoom() {
                 if feed.changeCount != rendering.changeCount { rendering = await self.rendering(of: batch) }
                 if Task.isCancelled { return }
                 if let renewed = rendering.renewed(by: clock) { rendering = renewed }
@@ -131,6 +137,13 @@ public final class Dispatcher: Sendable {
         }
     }
 
+    private func hasRoom() -> Bool {
+        flight.withLock { flight in
+            flight.isAwaited = flight.window.count > limits.publishesOutstandingMax
+            return !flight.isAwaited
+        }
+    }
+
     private func settle(_ entry: InboxEntry, _ outcome: PublishOutcome) {
         switch outcome {
         case .lost: return  // not handed over: the mark stays below it, and the next start publishes it again
@@ -139,11 +152,13 @@ public final class Dispatcher: Sendable {
                 "the broker refused a delivery", metadata: ["reasonCode": "\(code)", "position": "\(entry.position)"])
         case .taken, .nobodySubscribed: break
         }
-        let (mark, count) = window.withLock { window in
-            window.settle(entry.position)
-            return (window.mark, window.count)
+        let (mark, isAwaited) = flight.withLock { flight in
+            flight.window.settle(entry.position)
+            // With room for some: woken for each, it would sleep again after each.
+            let hasRoom = flight.window.count <= limits.publishesOutstandingMax / 8 * 7
+            return (flight.window.mark, flight.isAwaited && hasRoom)
         }
         progress.dispatched(mark)
-        if count < limits.publishesOutstandingMax { signal.wake() }
+        if isAwaited { signal.wake() }
     }
 }

@@ -11,9 +11,6 @@ public final class DownlinkConnection: DownlinkPublisher {
     public init(_ connection: GatewayConnection, count: Int, loop: MQTTLoop, logger: Logger) throws {
         sessions = try (0..<count).map { index in
             var options = connection.options(clientID: "\(BrokerIdentity.gatewayClientPrefix)downlink-\(index)")
-            // At each PUBACK libmosquitto walks all that is in flight: with 1000 that was a seventh of the gateway's work
-            // under load. 200 are more than a broker on the same machine has between two looks at its sockets.
-            options.outstandingPublishesMax = 200
             options.queuedPublishesMax = 4000
             return try loop.makeSession(options) { _, event in
                 switch event {

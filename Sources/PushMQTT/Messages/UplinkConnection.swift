@@ -125,10 +125,14 @@ public final class UplinkConnection: Sendable {
         let isCorrelated = arrival.properties.correlationData != nil || arrival.properties.responseTopic != nil
         let reply = await requests.reply(to: arrival.request, isCorrelated: isCorrelated)
         if let payload = reply.payload {
-            let taken = WakeSignal()
-            send(payload, to: arrival) { taken.wake() }
-            // What comes afterwards closes the session: the broker has to have the reply first.
-            if reply.afterwards != nil { await taken.wait(atMost: .seconds(2)) }
+            if reply.afterwards == nil {
+                send(payload, to: arrival)
+            } else {
+                // What comes afterwards closes the session: the broker has to have the reply first.
+                let taken = WakeSignal()
+                send(payload, to: arrival) { taken.wake() }
+                await taken.wait(atMost: .seconds(2))
+            }
         }
         await reply.afterwards?()
     }
