@@ -145,17 +145,18 @@ let package = Package(
             ]),
         // Tests: a suite per room, GatewayTests for whole stories.
         .target(name: "PushTestSupport", dependencies: ["PushCore"], path: "Tests/PushTestSupport"),
+        .target(name: "TestWaiting", path: "Tests/TestWaiting"),
         .testTarget(
             name: "PushCredentialsTests", dependencies: ["PushCredentials", crypto],
             resources: [.copy("Vectors")]),
         .testTarget(
             name: "BrokerPluginTests",
-            dependencies: ["BrokerPolicy", "BrokerControl", "PushCredentials", crypto]),
-        .testTarget(name: "MosquittoClientTests", dependencies: ["MosquittoClient", "PushTestSupport"]),
-        .testTarget(name: "PushCoreTests", dependencies: ["PushCore", "PushTestSupport"]),
+            dependencies: ["BrokerPolicy", "BrokerControl", "PushCredentials", "TestWaiting", crypto]),
+        .testTarget(name: "MosquittoClientTests", dependencies: ["MosquittoClient", "TestWaiting"]),
+        .testTarget(name: "PushCoreTests", dependencies: ["PushCore", "PushTestSupport", "TestWaiting"]),
         .testTarget(
             name: "PushStorageTests",
-            dependencies: ["PushCore", "PushStorage", "PushTestSupport", grdb, grdbSQLite, logging]),
+            dependencies: ["PushCore", "PushStorage", "PushTestSupport", "TestWaiting", grdb, grdbSQLite, logging]),
         .testTarget(
             name: "PushHTTPTests",
             dependencies: [
@@ -166,34 +167,34 @@ let package = Package(
             name: "PushMQTTTests",
             dependencies: [
                 "PushCore", "PushMQTT", "BrokerControl", "PushCredentials", "MosquittoClient", "PushTestSupport",
-                logging,
-                serviceLifecycle,
+                "TestWaiting", logging, serviceLifecycle,
             ]),
         .testTarget(
             name: "PushVendorsTests",
             dependencies: [
-                "PushCore", "PushCredentials", "PushVendors", "PushSimulators", "PushTestSupport", asyncHTTPClient,
-                crypto, cryptoExtras, jwtKit, logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL, swiftASN1, x509,
+                "PushCore", "PushCredentials", "PushVendors", "PushSimulators", "PushTestSupport", "TestWaiting",
+                asyncHTTPClient, crypto, cryptoExtras, jwtKit, logging, nioCore, nioHTTP1, nioHTTP2, nioPosix, nioSSL,
+                swiftASN1, x509,
             ]),
         .testTarget(
             name: "PushSimulatorsTests",
             dependencies: [
-                "PushSimulators", "PushTestSupport", asyncHTTPClient, crypto, cryptoExtras, jwtKit, nioCore, nioHTTP1,
-                nioPosix,
-                nioSSL,
+                "PushSimulators", "PushTestSupport", "TestWaiting", asyncHTTPClient, crypto, cryptoExtras, jwtKit,
+                nioCore, nioHTTP1, nioPosix, nioSSL,
             ]),
         .testTarget(
             name: "PushGateClientTests",
-            dependencies: ["PushGateClient", "PushSimulators", "MosquittoClient", nioCore, nioPosix, nioHTTP1]),
+            dependencies: [
+                "PushGateClient", "PushSimulators", "MosquittoClient", "TestWaiting", nioCore, nioPosix, nioHTTP1,
+            ]),
         .testTarget(
             name: "pushgateTests",
             dependencies: ["pushgate", "PushGateClient", "PushSimulators", argumentParser, configuration]),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "PushCredentials", "PushGateClient", "PushSimulators", "MosquittoClient", asyncHTTPClient, crypto,
-                nioCore, nioHTTP1, nioPosix,
-                nioSSL, swiftASN1, x509,
+                "PushCredentials", "PushGateClient", "PushSimulators", "MosquittoClient", "TestWaiting",
+                asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix, nioSSL, swiftASN1, x509,
             ]),
     ]
 )

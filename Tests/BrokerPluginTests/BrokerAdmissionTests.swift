@@ -4,8 +4,8 @@ import PushCredentials
 import Testing
 
 @Suite(.serialized) struct BrokerAdmissionTests {
-    @Test func `a good credential connects, whatever the protocol version`() throws {
-        let broker = try TestBroker()
+    @Test func `a good credential connects, whatever the protocol version`() async throws {
+        let broker = try await TestBroker()
         let gateway = try broker.gateway()
         for version in [MQTTProbe.Version.v311, .v5] {
             let device = try broker.device("a", version: version)
@@ -15,8 +15,8 @@ import Testing
         }
     }
 
-    @Test func `every other credential is refused`() throws {
-        let broker = try TestBroker()
+    @Test func `every other credential is refused`() async throws {
+        let broker = try await TestBroker()
         let gateway = try broker.gateway(ended: ["dev_ended"])
         let good = try broker.credential(device: "dev_a", account: "acct_a")
         let cut = String(good.dropLast())
@@ -61,8 +61,8 @@ import Testing
         #expect(!broker.hasLogged(good) && !broker.hasLogged(broker.gatewayPassword))
     }
 
-    @Test func `devices wait outside until the list of ended ones is complete`() throws {
-        let broker = try TestBroker()
+    @Test func `devices wait outside until the list of ended ones is complete`() async throws {
+        let broker = try await TestBroker()
         let gateway = try broker.gateway(ended: nil)
         #expect(throws: MQTTProbe.Closed.self) { try broker.device("a") }
         try gateway.command(.endedDevices(page: 0, isLast: false, devices: ["dev_b"]))
@@ -78,8 +78,8 @@ import Testing
         }
     }
 
-    @Test func `an ended device loses its session and does not come back`() throws {
-        let broker = try TestBroker()
+    @Test func `an ended device loses its session and does not come back`() async throws {
+        let broker = try await TestBroker()
         let gateway = try broker.gateway()
         let ended = try broker.device("a")
         let other = try broker.device("b")
@@ -96,8 +96,8 @@ import Testing
         _ = try broker.device("c")
     }
 
-    @Test func `a session ends soon after its credential, and a newer connection stays`() throws {
-        let broker = try TestBroker()
+    @Test func `a session ends soon after its credential, and a newer connection stays`() async throws {
+        let broker = try await TestBroker()
         let gateway = try broker.gateway()
         let expiring = try broker.device("a", lifetime: 2)
         let staying = try broker.device("b")
@@ -108,8 +108,8 @@ import Testing
         #expect(try staying.subscribe("account/acct_b") == MQTTProbe.accepted)
     }
 
-    @Test func `garbage does not end the broker`() throws {
-        let broker = try TestBroker()
+    @Test func `garbage does not end the broker`() async throws {
+        let broker = try await TestBroker()
         let gateway = try broker.gateway()
         var generator = SystemRandomNumberGenerator()
         func random(_ count: Int) -> [UInt8] { (0..<count).map { _ in .random(in: 1...255, using: &generator) } }

@@ -1,10 +1,11 @@
 import BrokerControl
 import Foundation
+import TestWaiting
 import Testing
 
 @Suite(.serialized) struct BrokerPresenceTests {
-    @Test func `connections are told by number, also at a takeover`() throws {
-        let broker = try TestBroker()
+    @Test func `connections are told by number, also at a takeover`() async throws {
+        let broker = try await TestBroker()
         let gateway = try broker.gateway()
         let first = try broker.device("a")
         let second = try broker.device("a")
@@ -18,14 +19,14 @@ import Testing
         #expect(try gateway.nextDisconnected()?.connection == two.connection)
     }
 
-    @Test func `a reload of the configuration is no new connection`() throws {
-        let broker = try TestBroker()
+    @Test func `a reload of the configuration is no new connection`() async throws {
+        let broker = try await TestBroker()
         let gateway = try broker.gateway()
         let live = try broker.device("live")
         let stored = try broker.device("stored", isClean: false)
         try stored.disconnect()
         for _ in 0..<3 { _ = try gateway.nextChange() }
-        try broker.reload()
+        try await broker.reload()
         #expect(try live.subscribe("account/acct_live") == MQTTProbe.accepted)
         let next = try broker.device("next")
         #expect(try gateway.nextConnected()?.device == "dev_next")
@@ -35,8 +36,8 @@ import Testing
         #expect(try gateway.nextDisconnected()?.device == "dev_next")
     }
 
-    @Test func `a snapshot has every live connection once`() throws {
-        let broker = try TestBroker()
+    @Test func `a snapshot has every live connection once`() async throws {
+        let broker = try await TestBroker()
         let gateway = try broker.gateway()
         let devices = try (0..<20).map { try broker.device("\($0)") }
         devices[0].close()
@@ -50,16 +51,16 @@ import Testing
         #expect(Set(connections.map(\.connection)).count == 19)
     }
 
-    @Test func `the numbers grow while nobody listens`() throws {
-        let broker = try TestBroker()
+    @Test func `the numbers grow while nobody listens`() async throws {
+        let broker = try await TestBroker()
         var gateway: GatewayProbe? = try broker.gateway()
         let device = try broker.device("a")
         let before = try #require(try gateway?.waitFor { _ in true })
         gateway?.probe.close()
         gateway = nil
-        try eventually("the gateway's connection is gone") { broker.hasLogged("gateway-presence closed") }
+        try await eventually("the gateway's connection is gone") { broker.hasLogged("gateway-presence closed") }
         device.close()
-        try eventually("the device's connection is gone") { broker.hasLogged("dev_a closed") }
+        try await eventually("the device's connection is gone") { broker.hasLogged("dev_a closed") }
         let again = try broker.gateway(ended: nil)
         try again.command(.snapshot(request: "r2"))
         let after = try again.waitFor { if case .snapshot = $0.body { true } else { false } }
@@ -69,8 +70,8 @@ import Testing
         #expect(connections.isEmpty)
     }
 
-    @Test func `a device gives no commands`() throws {
-        let broker = try TestBroker()
+    @Test func `a device gives no commands`() async throws {
+        let broker = try await TestBroker()
         _ = try broker.gateway()
         let device = try broker.device("a")
         let command = try JSONEncoder().encode(BrokerCommand.endDevices(["dev_b"]))

@@ -10,8 +10,8 @@ import Testing
         "presence/#", "presence/report", "$CONTROL/#", "$CONTROL/pushgate/v1",
     ]
 
-    @Test func `a device subscribes to its own three topics and to nothing else`() throws {
-        let broker = try TestBroker()
+    @Test func `a device subscribes to its own three topics and to nothing else`() async throws {
+        let broker = try await TestBroker()
         _ = try broker.gateway()
         let device = try broker.device("a")
         let old = try broker.device("b", version: .v311)
@@ -25,8 +25,8 @@ import Testing
         #expect(try old.subscribe("account/acct_a") == MQTTProbe.subscriptionFailed)
     }
 
-    @Test func `a device publishes its own requests and nothing else`() throws {
-        let broker = try TestBroker()
+    @Test func `a device publishes its own requests and nothing else`() async throws {
+        let broker = try await TestBroker()
         let gateway = try broker.gateway()
         #expect(try gateway.probe.subscribe("up/#") == MQTTProbe.accepted)
         let device = try broker.device("a")
@@ -47,8 +47,8 @@ import Testing
         }
     }
 
-    @Test func `the gateway reaches devices and reads what they send`() throws {
-        let broker = try TestBroker()
+    @Test func `the gateway reaches devices and reads what they send`() async throws {
+        let broker = try await TestBroker()
         let gateway = try broker.gateway()
         let device = try broker.device("a")
         #expect(try device.subscribe("account/acct_a") == MQTTProbe.accepted)
@@ -65,8 +65,8 @@ import Testing
         }
     }
 
-    @Test func `a will reaches the gateway from the device's own topic only`() throws {
-        let broker = try TestBroker()
+    @Test func `a will reaches the gateway from the device's own topic only`() async throws {
+        let broker = try await TestBroker()
         let gateway = try broker.gateway()
         #expect(try gateway.probe.subscribe("up/#") == MQTTProbe.accepted)
         let victim = try broker.device("victim")

@@ -1,6 +1,7 @@
 import Foundation
 import MosquittoClient
 import Synchronization
+import TestWaiting
 import Testing
 
 @Suite struct AcknowledgementOrderTests {
@@ -33,7 +34,7 @@ import Testing
         let packets: [UInt8] =
             [0x20, 2, 0, 0] + (1...3).flatMap { [0x32, 6, 0, 1, 0x74, 0, UInt8($0), 0xFF] as [UInt8] }
         #expect(send(accepted, packets, packets.count, 0) == packets.count)
-        #expect(await eventually { messages.withLock { $0 } == 3 })
+        try await eventually("the messages are handed over") { messages.withLock { $0 } == 3 }
         #expect(bytesAtBatchEnd.withLock { $0 } == [0])
         var acknowledgements: [UInt8] = []
         while acknowledgements.count < 12 {

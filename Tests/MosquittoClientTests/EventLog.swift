@@ -1,5 +1,6 @@
 import MosquittoClient
 import Synchronization
+import TestWaiting
 
 /// Keeps what sessions reported.
 final class EventLog: Sendable {
@@ -15,7 +16,11 @@ final class EventLog: Sendable {
     }
     var isSubscribed: Bool { events.contains { if case .subscribed = $0 { true } else { false } } }
 
-    func waits(for condition: @Sendable (EventLog) -> Bool) async -> Bool { await eventually { condition(self) } }
+    func waits(file: StaticString = #fileID, line: UInt = #line, for condition: (EventLog) -> Bool) async throws {
+        try await eventually("the sessions report it", seen: { "\(events.suffix(20))" }, file: file, line: line) {
+            condition(self)
+        }
+    }
 }
 
 /// Counts how often each of a number of publishes completed, and how.

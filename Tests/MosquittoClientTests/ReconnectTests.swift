@@ -1,6 +1,7 @@
 import Foundation
 import MosquittoClient
 import Synchronization
+import TestWaiting
 import Testing
 
 @Suite(.serialized) struct ReconnectTests {
@@ -23,17 +24,17 @@ import Testing
         options.protocolVersion = version
         let log = EventLog()
         let session = try loop.makeSession(options, handler: log.handler)
-        #expect(await log.waits { $0.connects == 1 })
+        try await log.waits { $0.connects == 1 }
         broker.freeze()
         let completions = Completions()
         for index in 0..<500 {
             try session.publish(topic: "t", payload: [1]) { completions.add(index, $0) }
         }
-        #expect(await eventually { session.queuedPublishes < 500 })
+        try await eventually("some are handed to the socket") { session.queuedPublishes < 500 }
         #expect(completions.count == 0)
         broker.kill()
         try await broker.start()
-        #expect(await eventually { completions.count == 500 })
+        try await eventually("all publishes complete") { completions.count == 500 }
         #expect(completions.allAre { if case .acknowledged = $0 { true } else { false } })
         #expect(log.connects == 2)
         await loop.shutdown()
@@ -54,11 +55,11 @@ import Testing
         options.password = { password.withLock { $0 } }
         let log = EventLog()
         _ = try loop.makeSession(options, handler: log.handler)
-        #expect(await log.waits { $0.refusals.count >= 2 })
+        try await log.waits { $0.refusals.count >= 2 }
         #expect(log.refusals.first == code)
         #expect(log.connects == 0)
         password.withLock { $0 = "right" }
-        #expect(await log.waits { $0.connects == 1 })
+        try await log.waits { $0.connects == 1 }
         await loop.shutdown()
     }
 
@@ -72,8 +73,8 @@ import Testing
         let completions = Completions()
         try session.publish(topic: "t", payload: []) { completions.add(0, $0) }
         try await broker.start()
-        #expect(await log.waits { $0.events.contains(.connectRefused(code: 135, willRetry: false)) })
-        #expect(await eventually { completions.all == [0: [.lost]] })
+        try await log.waits { $0.events.contains(.connectRefused(code: 135, willRetry: false)) }
+        try await eventually("the queued publish is lost") { completions.all == [0: [.lost]] }
         #expect(throws: MQTTCallError.stopped) { try session.publish(topic: "t", payload: []) }
         await session.stop()
         await loop.shutdown()
@@ -84,7 +85,7 @@ import Testing
         let loop = try MQTTLoop()
         let log = EventLog()
         let session = try loop.makeSession(broker.options("one"), handler: log.handler)
-        #expect(await log.waits { $0.connects == 1 })
+        try await log.waits { $0.connects == 1 }
         broker.freeze()
         let completions = Completions()
         for index in 0..<3000 {
@@ -124,11 +125,11 @@ import Testing
         options.host = "localhost"
         let log = EventLog()
         _ = try loop.makeSession(options, handler: log.handler)
-        #expect(await log.waits { $0.connects == 1 })
+        try await log.waits { $0.connects == 1 }
         options.host = "nowhere.invalid"
         let other = EventLog()
         _ = try loop.makeSession(options, handler: other.handler)
-        #expect(await other.waits { $0.failures.contains { $0.kind == .nameNotFound } })
+        try await other.waits { $0.failures.contains { $0.kind == .nameNotFound } }
         await loop.shutdown(drain: .zero)
     }
 
@@ -140,7 +141,7 @@ import Testing
         options.connectTimeout = .milliseconds(100)
         let log = EventLog()
         _ = try loop.makeSession(options, handler: log.handler)
-        #expect(await log.waits { $0.failures.contains { $0.kind == .connectTimedOut } })
+        try await log.waits { $0.failures.contains { $0.kind == .connectTimedOut } }
         await loop.shutdown(drain: .zero)
     }
 

@@ -1,6 +1,7 @@
 import Foundation
 import MosquittoClient
 import Synchronization
+import TestWaiting
 import Testing
 
 @Suite(.serialized) struct SessionTests {
@@ -13,7 +14,7 @@ import Testing
             options.protocolVersion = version
             options.subscriptions = [MQTTSubscription("a/+"), MQTTSubscription("b", qos: .atMostOnce)]
             _ = try loop.makeSession(options, handler: log.handler)
-            #expect(await log.waits { $0.events.count { if case .subscribed = $0 { true } else { false } } == 2 })
+            try await log.waits { $0.events.count { if case .subscribed = $0 { true } else { false } } == 2 }
 
             options.clientID = "sender"
             options.subscriptions = []
@@ -22,7 +23,7 @@ import Testing
             #expect(try await sender.publish(topic: "b", payload: [], qos: .atMostOnce) == 0)
             let unheard: UInt8 = version == .v5 ? 16 : 0
             #expect(try await sender.publish(topic: "nobody", payload: [1]) == unheard)
-            #expect(await log.waits { $0.messages.count == 2 })
+            try await log.waits { $0.messages.count == 2 }
             #expect(log.messages.first == MQTTMessage(topic: "a/1", payload: [1, 0, 255], qos: 1, retain: false))
             #expect(log.messages.last == MQTTMessage(topic: "b", payload: [], qos: 0, retain: false))
             #expect(log.events.contains(.readBatchEnded))
@@ -34,12 +35,12 @@ import Testing
         try await withLoop { loop in
             let log = EventLog()
             let session = try loop.makeSession(broker.options("one"), handler: log.handler)
-            #expect(await log.waits { $0.connects == 1 })
+            try await log.waits { $0.connects == 1 }
             #expect(try await session.subscribe(["x", "y/#"], qos: .atLeastOnce) == [1, 1])
             try await session.publish(topic: "y/1", payload: [7])
-            #expect(await log.waits { $0.messages.count == 1 })
+            try await log.waits { $0.messages.count == 1 }
             try session.unsubscribe(["y/#"])
-            #expect(await log.waits { $0.events.contains(.unsubscribed(filters: ["y/#"])) })
+            try await log.waits { $0.events.contains(.unsubscribed(filters: ["y/#"])) }
             #expect(try await session.publish(topic: "y/1", payload: [7]) == 16)
         }
     }
@@ -51,11 +52,11 @@ import Testing
             var options = broker.options("one")
             options.subscriptions = [MQTTSubscription("t")]
             let session = try loop.makeSession(options, handler: log.handler)
-            #expect(await log.waits { $0.isSubscribed })
+            try await log.waits { $0.isSubscribed }
             let properties = MQTTPublishProperties(
                 messageExpirySeconds: 600, responseTopic: "answers/1", correlationData: [0, 1, 2])
             try await session.publish(topic: "t", payload: [1], properties: properties)
-            #expect(await log.waits { $0.messages.count == 1 })
+            try await log.waits { $0.messages.count == 1 }
             #expect(log.messages.first?.properties == properties)
         }
     }
@@ -69,7 +70,7 @@ import Testing
             var options = broker.options("receiver")
             options.subscriptions = [MQTTSubscription("state")]
             _ = try loop.makeSession(options, handler: log.handler)
-            #expect(await log.waits { $0.messages.count == 1 })
+            try await log.waits { $0.messages.count == 1 }
             #expect(log.messages.first?.retain == true)
         }
     }
@@ -108,14 +109,14 @@ import Testing
             options.queuedPublishesMax = 10
             let log = EventLog()
             let session = try loop.makeSession(options, handler: log.handler)
-            #expect(await log.waits { $0.failures.contains { $0.kind == .network } })
+            try await log.waits { $0.failures.contains { $0.kind == .network } }
             let completions = Completions()
             for index in 0..<10 {
                 try session.publish(topic: "t", payload: []) { completions.add(index, $0) }
             }
             #expect(throws: MQTTCallError.queueFull) { try session.publish(topic: "t", payload: []) }
             try await broker.start()
-            #expect(await eventually { completions.count == 10 })
+            try await eventually("all publishes complete") { completions.count == 10 }
             #expect(completions.allAre { $0 == .acknowledged(reasonCode: 16) })
         }
     }
@@ -127,15 +128,14 @@ import Testing
             let completions = Completions()
             let total = 70_000
             for index in 0..<total {
-                #expect(
-                    await eventually {
-                        do throws(MQTTCallError) {
-                            try session.publish(topic: "t", payload: [1]) { completions.add(index, $0) }
-                            return true
-                        } catch { return false }
-                    })
+                try await eventually("the queue takes the publish") {
+                    do throws(MQTTCallError) {
+                        try session.publish(topic: "t", payload: [1]) { completions.add(index, $0) }
+                        return true
+                    } catch { return false }
+                }
             }
-            #expect(await eventually { completions.count == total })
+            try await eventually("all publishes complete") { completions.count == total }
             #expect(completions.allAre { $0 == .acknowledged(reasonCode: 16) })
         }
     }
@@ -149,16 +149,15 @@ import Testing
                 options.subscriptions = [MQTTSubscription("device/\(number)")]
                 return try loop.makeSession(options, handler: log.handler)
             }
-            #expect(
-                await eventually(within: 60) {
-                    log.events.count { if case .subscribed = $0 { true } else { false } } == 2000
-                })
+            try await eventually("all sessions are subscribed", within: .seconds(60)) {
+                log.events.count { if case .subscribed = $0 { true } else { false } } == 2000
+            }
             let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap(Int.init)
             #expect((open.max() ?? 0) > 1100)
             let last = try #require(sessions.last)
             #expect(try await last.publish(topic: "device/0", payload: [1]) == 0)
             #expect(try await last.publish(topic: "device/1999", payload: [2]) == 0)
-            #expect(await log.waits { $0.messages.count == 2 })
+            try await log.waits { $0.messages.count == 2 }
             #expect(log.failures == [])
         }
     }

@@ -1,5 +1,6 @@
 import Foundation
 import MosquittoClient
+import TestWaiting
 import Testing
 
 @Suite(.serialized) struct TLSTests {
@@ -12,12 +13,14 @@ import Testing
         options.tls = MQTTSession.TLS(caFile: certificate.file.path)
         options.subscriptions = [MQTTSubscription("t")]
         let session = try loop.makeSession(options, handler: log.handler)
-        #expect(await log.waits { $0.isSubscribed })
+        try await log.waits { $0.isSubscribed }
         let completions = Completions()
         for index in 0..<3000 {
             try session.publish(topic: "t", payload: Array(repeating: 1, count: 300)) { completions.add(index, $0) }
         }
-        #expect(await eventually { completions.count == 3000 && log.messages.count == 3000 })
+        try await eventually("all is acknowledged and received") {
+            completions.count == 3000 && log.messages.count == 3000
+        }
         #expect(completions.allAre { $0 == .acknowledged(reasonCode: 0) })
         await loop.shutdown()
     }
@@ -31,7 +34,7 @@ import Testing
         var options = broker.options("one")
         options.tls = MQTTSession.TLS(caFile: other.file.path)
         _ = try loop.makeSession(options, handler: log.handler)
-        #expect(await log.waits { $0.failures.count >= 2 })
+        try await log.waits { $0.failures.count >= 2 }
         #expect(log.failures.allSatisfy { $0.kind == .tls })
         #expect(log.connects == 0)
         await loop.shutdown(drain: .zero)
@@ -46,7 +49,7 @@ import Testing
         options.tls = MQTTSession.TLS(caFile: certificate.file.path)
         options.connectTimeout = .seconds(30)
         _ = try loop.makeSession(options, handler: log.handler)
-        #expect(await log.waits { !$0.failures.isEmpty })
+        try await log.waits { !$0.failures.isEmpty }
         await loop.shutdown(drain: .zero)
     }
 }

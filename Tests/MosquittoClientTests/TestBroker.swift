@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestWaiting
 
 /// A real Mosquitto on a free loopback port with its own folder; ended with the object.
 final class TestBroker: Sendable {
@@ -35,7 +36,7 @@ final class TestBroker: Sendable {
         process.standardOutput = FileHandle.nullDevice
         try process.run()
         self.process.withLock { $0 = process }
-        guard await eventually({ canConnect(port: self.port) }) else { throw DidNotStart() }
+        try await eventually("the broker accepts") { canConnect(port: port) }
     }
 
     static func started(_ lines: [String] = ["allow_anonymous true"], listener: [String] = []) async throws
@@ -56,16 +57,6 @@ extension Process {
         kill(processIdentifier, SIGKILL)
         waitUntilExit()
     }
-}
-
-/// Looks until it is so, at most `seconds`.
-func eventually(within seconds: Double = 20, _ condition: @Sendable () -> Bool) async -> Bool {
-    let deadline = ContinuousClock.now + .seconds(seconds)
-    while !condition() {
-        if ContinuousClock.now > deadline { return false }
-        try? await Task.sleep(for: .milliseconds(5))
-    }
-    return true
 }
 
 func loopbackAddress(port: UInt16) -> sockaddr_in {

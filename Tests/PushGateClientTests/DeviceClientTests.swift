@@ -1,6 +1,7 @@
 import Foundation
 import PushGateClient
 import Synchronization
+import TestWaiting
 import Testing
 
 @Suite(.serialized) struct DeviceClientTests {
@@ -11,59 +12,59 @@ import Testing
         try await withDevice(pageItemsMax: 10, version: version, connects: false) { gateway, device, log in
             for number in 1...35 { try gateway.deliver("m\(number)", publishes: false) }
             try device.connect()
-            #expect(await log.waits { $0.hasCaughtUp })
+            try await log.waits { $0.hasCaughtUp }
             #expect(log.seqs == Array(1...35))
             #expect(gateway.requests("sync").compactMap { $0.body["after"]?.integer } == [0, 10, 20, 30])
             for number in 36...60 { try gateway.deliver("m\(number)") }
-            #expect(await log.waits { $0.seqs == Array(1...60) })
-            #expect(await eventually { device.acknowledgedSeq == 60 })
-            #expect(await eventually { device.lastContiguousSeq == 60 })
+            try await log.waits { $0.seqs == Array(1...60) }
+            try await eventually("all is acknowledged") { device.acknowledgedSeq == 60 }
+            try await eventually("all is contiguous") { device.lastContiguousSeq == 60 }
             #expect(device.counters.received == 25)
-            #expect(await eventually { device.counters.synchronized == 35 })
-            #expect(await eventually { device.counters.repeats == 0 })
+            try await eventually("35 came by sync") { device.counters.synchronized == 35 }
+            try await eventually("nothing was repeated") { device.counters.repeats == 0 }
             #expect(log.received.first?.content?.description == #"{"text":"id seq \"seq\": 99, }","n":1.5}"#)
         }
     }
 
     @Test func `a jump is filled by a sync before what came too early`() async throws {
         try await withDevice { gateway, device, log in
-            #expect(await log.waits { $0.hasCaughtUp })
+            try await log.waits { $0.hasCaughtUp }
             try gateway.deliver("m1")
-            #expect(await log.waits { $0.ids == ["m1"] })
+            try await log.waits { $0.ids == ["m1"] }
             try gateway.deliver("m2", publishes: false)
             try gateway.deliver("m3", publishes: false)
             try gateway.deliver("m4")
-            #expect(await log.waits { $0.ids == ["m1", "m2", "m3", "m4"] })
-            #expect(await eventually { device.counters.gapsHealed == 1 })
+            try await log.waits { $0.ids == ["m1", "m2", "m3", "m4"] }
+            try await eventually("the gap is healed") { device.counters.gapsHealed == 1 }
             #expect(device.counters.missing == 0)
-            #expect(await eventually { device.lastContiguousSeq == 4 })
+            try await eventually("all is contiguous") { device.lastContiguousSeq == 4 }
         }
     }
 
     @Test func `repeats are dropped, by number and by id and revision`() async throws {
         try await withDevice { gateway, device, log in
-            #expect(await log.waits { $0.hasCaughtUp })
+            try await log.waits { $0.hasCaughtUp }
             let first = try gateway.deliver("m1")
             try gateway.publish(first)
             try gateway.deliver("m1")
             try gateway.deliver("m1", revision: 1)
             try gateway.deliver("m2")
-            #expect(await log.waits { $0.ids == ["m1", "m1", "m2"] })
+            try await log.waits { $0.ids == ["m1", "m1", "m2"] }
             #expect(log.received.map(\.revision) == [0, 1, 0])
             #expect(log.seqs == [1, 3, 4])
-            #expect(await eventually { device.counters.repeats == 2 })
-            #expect(await eventually { device.lastContiguousSeq == 4 })
+            try await eventually("two repeats are dropped") { device.counters.repeats == 2 }
+            try await eventually("all is contiguous") { device.lastContiguousSeq == 4 }
         }
     }
 
     @Test func `a message without a place is handed over once and moves nothing`() async throws {
         try await withDevice { gateway, device, log in
-            #expect(await log.waits { $0.hasCaughtUp })
+            try await log.waits { $0.hasCaughtUp }
             try gateway.publish(GatewayStandIn.entry("typing", to: "acct_1", seq: nil))
             try gateway.publish(GatewayStandIn.entry("typing", to: "acct_1", seq: nil))
             try gateway.deliver("m1")
-            #expect(await log.waits { $0.ids == ["typing", "m1"] })
-            #expect(await eventually { device.lastContiguousSeq == 1 })
+            try await log.waits { $0.ids == ["typing", "m1"] }
+            try await eventually("all is contiguous") { device.lastContiguousSeq == 1 }
         }
     }
 
@@ -72,26 +73,27 @@ import Testing
             for number in 1...5 { try gateway.broadcast("b\(number)", publishes: false) }
             try gateway.deliver("m1", publishes: false)
             try device.connect()
-            #expect(await log.waits { $0.hasCaughtUp })
+            try await log.waits { $0.hasCaughtUp }
             try gateway.broadcast("b6")
-            #expect(await log.waits { Set($0.ids) == ["b1", "b2", "b3", "b4", "b5", "b6", "m1"] })
+            try await log.waits { Set($0.ids) == ["b1", "b2", "b3", "b4", "b5", "b6", "m1"] }
             #expect(log.received.filter { $0.channel == .broadcast }.map(\.seq) == [1, 2, 3, 4, 5, 6])
-            #expect(await eventually { device.lastContiguousBroadcastSeq == 6 })
-            #expect(await eventually { device.lastContiguousSeq == 1 })
+            try await eventually("all broadcasts are contiguous") { device.lastContiguousBroadcastSeq == 6 }
+            try await eventually("all is contiguous") { device.lastContiguousSeq == 1 }
         }
     }
 
     @Test func `one acknowledgement is on its way at a time, the next one says it all`() async throws {
         try await withDevice(options: quickOptions { $0.repeatAfter = .seconds(60) }) { gateway, device, log in
-            #expect(await log.waits { $0.hasCaughtUp })
+            try await log.waits { $0.hasCaughtUp }
             gateway.leaveUnanswered("ack", times: 1)
             try gateway.deliver("m1")
-            #expect(await eventually { gateway.acknowledged() == [1] })
+            try await eventually("the first acknowledgement is sent") { gateway.acknowledged() == [1] }
             for number in 2...50 { try gateway.deliver("m\(number)") }
-            #expect(await log.waits { $0.seqs.last == 50 })
+            try await log.waits { $0.seqs.last == 50 }
+            try await eventually("all is contiguous") { device.lastContiguousSeq == 50 }
             #expect(gateway.acknowledged() == [1])
             gateway.answer(try #require(gateway.requests("ack").first))
-            #expect(await eventually { device.acknowledgedSeq == 50 })
+            try await eventually("all is acknowledged") { device.acknowledgedSeq == 50 }
             #expect(gateway.acknowledged() == [1, 50])
         }
     }
@@ -107,14 +109,14 @@ import Testing
             #expect(sends.count == 3)
             #expect(Set(sends.map(\.id)).count == 1)
             #expect(Set(sends.compactMap { $0.body["id"]?.string }) == ["out"])
-            #expect(await log.waits { $0.hasCaughtUp })
+            try await log.waits { $0.hasCaughtUp }
             #expect(Set(gateway.requests("sync").map(\.id)).count == 1)
         }
     }
 
     @Test func `a call that is never answered ends after its time, a refused one at once`() async throws {
         try await withDevice(options: quickOptions { $0.requestTimeout = .milliseconds(400) }) { gateway, device, log in
-            #expect(await log.waits { $0.hasCaughtUp })
+            try await log.waits { $0.hasCaughtUp }
             gateway.leaveUnanswered("state", times: 1000)
             await #expect(throws: DeviceClientError.noReply) { try await device.setAppState(.background) }
             gateway.refuse("send", with: ["code": "recipient_not_found", "title": "t", "detail": "nobody"])
@@ -123,10 +125,10 @@ import Testing
             }
             // The refused id was never used: a message that has it is not taken for the own one.
             try gateway.deliver("x")
-            #expect(await log.waits { $0.ids == ["x"] })
+            try await log.waits { $0.ids == ["x"] }
             gateway.refuse("push", with: ["code": "overloaded", "title": "t", "detail": "later"])
             async let switched: Void = device.setPushEnabled(false)
-            #expect(await eventually { gateway.requests("push").count == 1 })
+            try await eventually("the first try is refused") { gateway.requests("push").count == 1 }
             gateway.refuse("push", with: nil)
             try await switched
             #expect(gateway.requests("push").count == 2)
@@ -139,7 +141,7 @@ import Testing
         try await withDevice { gateway, device, log in
             gateway.leaveUnanswered("state", times: 1000)
             let call = Task { try await device.setAppState(.background) }
-            #expect(await eventually { gateway.requests("state").count == 1 })
+            try await eventually("the call is made") { gateway.requests("state").count == 1 }
             call.cancel()
             await #expect(throws: CancellationError.self) { try await call.value }
         }
@@ -150,8 +152,8 @@ import Testing
             try await device.send(OutgoingMessage(id: "own", to: "acct_2", text: "hello"))
             try gateway.deliver("own")
             try gateway.deliver("other")
-            #expect(await log.waits { $0.ids == ["other"] })
-            #expect(await eventually { device.lastContiguousSeq == 2 })
+            try await log.waits { $0.ids == ["other"] }
+            try await eventually("both are contiguous") { device.lastContiguousSeq == 2 }
         }
     }
 
@@ -161,13 +163,13 @@ import Testing
     ) async throws {
         try await withDevice(version: version) { gateway, device, log in
             try gateway.deliver("m1")
-            #expect(await log.waits { $0.ids == ["m1"] })
+            try await log.waits { $0.ids == ["m1"] }
             gateway.broker.kill()
-            #expect(await eventually { !device.isConnected })
+            try await eventually("the connection is lost") { !device.isConnected }
             for number in 2...20 { try gateway.deliver("m\(number)", publishes: false) }
             async let receipt = device.send(OutgoingMessage(id: "out", to: "acct_2", text: "hello"))
             try await gateway.broker.start()
-            #expect(await log.waits { $0.seqs == Array(1...20) })
+            try await log.waits { $0.seqs == Array(1...20) }
             #expect(try await receipt.id == "out")
             #expect(device.counters.connects == 2)
             #expect(log.events.contains { if case .disconnected = $0 { true } else { false } })
@@ -186,26 +188,27 @@ import Testing
             if refuses { throw Full() }
         }
         try await withDevice(handler: handler) { gateway, device, log in
-            #expect(await log.waits { $0.hasCaughtUp })
+            try await log.waits { $0.hasCaughtUp }
             for number in 1...5 { try gateway.deliver("m\(number)") }
-            #expect(await log.waits { $0.seqs == [1, 2, 3, 4, 5] })
+            try await log.waits { $0.seqs == [1, 2, 3, 4, 5] }
             #expect(refusals.withLock { $0 } == 0)
-            #expect(await eventually { device.acknowledgedSeq == 5 })
+            try await eventually("all is acknowledged") { device.acknowledgedSeq == 5 }
         }
     }
 
     @Test func `with manual acknowledgement nothing is confirmed before the app says so`() async throws {
         try await withDevice(options: quickOptions { $0.acknowledgement = .manual }) { gateway, device, log in
             for number in 1...3 { try gateway.deliver("m\(number)") }
-            #expect(await log.waits { $0.seqs == [1, 2, 3] })
+            try await log.waits { $0.seqs == [1, 2, 3] }
             await device.disconnect()
             try gateway.deliver("m4", publishes: false)
             try device.connect()
-            #expect(await log.waits { $0.seqs == [1, 2, 3, 4] })
+            try await log.waits { $0.seqs == [1, 2, 3, 4] }
             #expect(gateway.requests("sync").allSatisfy { $0.body["after"]?.integer == 0 })
             #expect(gateway.acknowledged() == [])
+            try await eventually("all is contiguous") { device.lastContiguousSeq == 4 }
             device.acknowledge(seq: 99)
-            #expect(await eventually { device.acknowledgedSeq == 4 })
+            try await eventually("all is acknowledged") { device.acknowledgedSeq == 4 }
             #expect(gateway.acknowledged() == [4])
         }
     }
@@ -215,8 +218,8 @@ import Testing
         defer { try? FileManager.default.removeItem(at: file) }
         try await withDevice(options: quickOptions { $0.store = FileStore(file) }) { gateway, device, log in
             for number in 1...5 { try gateway.deliver("m\(number)") }
-            #expect(await log.waits { $0.seqs.count == 5 })
-            #expect(await eventually { device.acknowledgedSeq == 5 })
+            try await log.waits { $0.seqs.count == 5 }
+            try await eventually("all is acknowledged") { device.acknowledgedSeq == 5 }
             await device.disconnect()
             try gateway.deliver("m6", publishes: false)
             // Known by its id, though it comes with a number of its own.
@@ -228,10 +231,10 @@ import Testing
             let later = DeviceLog()
             let again = DeviceClient(gateway.session(), loop: loop, options: options, handler: later.handler)
             try again.connect()
-            #expect(await later.waits { $0.hasCaughtUp })
+            try await later.waits { $0.hasCaughtUp }
             #expect(later.ids == ["m6"])
-            #expect(await eventually { again.lastContiguousSeq == 7 })
-            #expect(await eventually { again.counters.repeats == 1 })
+            try await eventually("all is contiguous") { again.lastContiguousSeq == 7 }
+            try await eventually("the repeat is dropped") { again.counters.repeats == 1 }
             await loop.shutdown(drain: .zero)
         }
         #expect(try FileStore(file).load(account: "acct_1")?.seq == 7)
@@ -247,9 +250,9 @@ import Testing
             func save(_ position: LocalPosition) throws { throw DiskFull() }
         }
         try await withDevice(options: quickOptions { $0.store = BrokenStore() }) { gateway, device, log in
-            #expect(await log.waits { $0.hasCaughtUp })
+            try await log.waits { $0.hasCaughtUp }
             try gateway.deliver("m1")
-            #expect(await log.waits { $0.events.contains { if case .storeFailed = $0 { true } else { false } } })
+            try await log.waits { $0.events.contains { if case .storeFailed = $0 { true } else { false } } }
             #expect(gateway.acknowledged() == [])
             #expect(device.acknowledgedSeq == 0)
         }
@@ -261,9 +264,9 @@ import Testing
         try await withDevice(connects: false, options: quickOptions { $0.store = store }) { gateway, device, log in
             for number in 1...4 { try gateway.deliver("m\(number)", publishes: false) }
             try device.connect()
-            #expect(await log.waits { $0.events.contains(.rewound(.inbox, to: 4)) })
+            try await log.waits { $0.events.contains(.rewound(.inbox, to: 4)) }
             try gateway.deliver("m5")
-            #expect(await log.waits { $0.ids == ["m5"] })
+            try await log.waits { $0.ids == ["m5"] }
         }
     }
 
@@ -287,8 +290,8 @@ import Testing
         session.credential = DeviceCredential(value: "old", expiresAt: Date(timeIntervalSinceNow: 0.5))
         let device = DeviceClient(session, loop: loop, options: options) { _, _ in }
         try device.connect()
-        #expect(await eventually { device.credential.value == "fresh" })
-        #expect(await eventually { kept.withLock { $0?.value } == "fresh" })
+        try await eventually("the credential is renewed") { device.credential.value == "fresh" }
+        try await eventually("the fresh credential is kept") { kept.withLock { $0?.value } == "fresh" }
         #expect(asked.withLock { $0 } == ["old", "old"])
         #expect(!"\(device.credential)".contains("fresh"))
         await loop.shutdown(drain: .zero)
@@ -301,9 +304,9 @@ import Testing
         let (device, events) = DeviceClient.stream(
             gateway.session(), loop: loop, options: quickOptions(), bufferedMax: 4)
         try device.connect()
-        #expect(await eventually { device.isConnected })
+        try await eventually("the device is connected") { device.isConnected }
         for number in 1...30 { try gateway.deliver("m\(number)") }
-        #expect(await eventually { device.counters.received == 30 })
+        try await eventually("all are received") { device.counters.received == 30 }
         var seqs: [Int64] = []
         for await event in events {
             if case .entry(let entry) = event, let seq = entry.seq { seqs.append(seq) }

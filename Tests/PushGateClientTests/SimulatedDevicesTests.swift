@@ -1,6 +1,7 @@
 import Foundation
 import PushGateClient
 import PushSimulators
+import TestWaiting
 import Testing
 
 @Suite(.serialized) struct SimulatedDevicesTests {
@@ -25,14 +26,14 @@ import Testing
             $0.entry.id == "m7" && $0.account == "acct_7"
         }
         #expect(arrival.device == 6)
-        #expect(await eventually { devices.delivered == 400 })
+        try await eventually("all deliveries are counted") { devices.delivered == 400 }
         #expect(devices.deliveries(of: "all") == 200)
         #expect(devices.accounts(having: "all") == 200)
         #expect(devices.deliveries(of: "m9", to: "acct_9") == 1)
         #expect(devices.deliveries(of: "m9", to: "acct_10") == 0)
         #expect(devices.mostDeliveriesOfOneMessage == 1)
         #expect(devices.counters.repeats == 0)
-        #expect(await eventually { devices.all.allSatisfy { $0.client.acknowledgedSeq == 1 } })
+        try await eventually("all is acknowledged") { devices.all.allSatisfy { $0.client.acknowledgedSeq == 1 } }
         await #expect(throws: WaitedTooLong.self) {
             try await devices.waitForEntry(within: .milliseconds(20)) { $0.entry.id == "never" }
         }
@@ -57,7 +58,9 @@ import Testing
         try vanishing.comeOnline()
         try await devices.waitForEntry(within: .seconds(10)) { $0.account == "acct_1" }
         try await devices.waitForEntry(within: .seconds(10)) { $0.account == "acct_2" }
-        #expect(await eventually { polite.client.acknowledgedSeq == 1 && vanishing.client.acknowledgedSeq == 1 })
+        try await eventually("both have acknowledged") {
+            polite.client.acknowledgedSeq == 1 && vanishing.client.acknowledgedSeq == 1
+        }
         #expect(silent.client.acknowledgedSeq == 0)
         #expect(gateway.acknowledged("dev_3") == [])
         await devices.shutdown()
@@ -74,7 +77,7 @@ import Testing
         try await devices.waitForEntry(within: .seconds(20)) { $0.entry.id == "m10" }
         #expect(ContinuousClock.now - start > .milliseconds(250))
         #expect(devices.delivered == 10)
-        #expect(await eventually { slow.client.lastContiguousSeq == 10 })
+        try await eventually("all is contiguous") { slow.client.lastContiguousSeq == 10 }
         await devices.shutdown()
         await gateway.stop()
     }
@@ -110,7 +113,7 @@ import Testing
         for number in 1...5000 { devices.add(gateway.session(device: "dev_\(number)", account: "acct_\(number)")) }
         try await devices.connectAll(within: .seconds(120))
         try gateway.broadcast("all")
-        #expect(await eventually(within: 60) { devices.delivered == 5000 })
+        try await eventually("all have the broadcast", within: .seconds(60)) { devices.delivered == 5000 }
         let growth = try residentBytes() - before
         #expect(growth < 100_000_000)
         await devices.shutdown()

@@ -30,9 +30,7 @@ public protocol WebhookStore: Sendable {
 
     /// Everything up to here is delivered or in the list of retries; nil without a webhook.
     func webhookCursor(of tenant: TenantKey) async throws -> Int64?
-    /// What waits for another try, oldest first: of one tenant, not those set aside.
-    func webhookRetries(of tenant: TenantKey, limit: Int) async throws -> [WebhookRetry]
-    /// Those set aside, or those that wait, for people to read.
+    /// Those set aside, or those that wait for another try, oldest first.
     func webhookRetries(
         of tenant: TenantKey, aside: Bool, after position: Int64, limit: Int
     ) async throws -> [WebhookRetry]

@@ -30,9 +30,6 @@ struct TencentDoor: Sendable {
         self.commands = table
     }
 
-    /// The names of all commands, as `service/command`.
-    var commandNames: [String] { commands.keys.sorted() }
-
     func post(_ call: Call) async throws -> Answer {
         var service: TencentService?
         do {

@@ -18,7 +18,6 @@ struct TencentError: Error, Sendable, Equatable {
     static let callerInvalid = TencentError(
         60025, "sdkappid, identifier or usersig in the URL is missing or no valid value.")
     static let appDisabled = TencentError(60016, "This SDKAppID is disabled.")
-    static let appUnknown = TencentError(70020, "This SDKAppID is not known.")
     static let tooManyCalls = TencentError(60007, "Too many calls; try again later.")
     static let accountNotThere = TencentError(70107, "Err_TLS_PT_Open_Login_Account_Not_Exist")
 }

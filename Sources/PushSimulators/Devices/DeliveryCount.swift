@@ -30,9 +30,4 @@ struct DeliveryCount {
 
     /// The highest count of one message at one account.
     var most: Int { Int(counts.values.lazy.compactMap { $0.values.max() }.max() ?? 0) }
-
-    mutating func reset() {
-        counts = [:]
-        total = 0
-    }
 }

@@ -186,15 +186,7 @@ public final class SimulatedDevices: Sendable {
         try await arrivals.wait(within: limit, where: matches)
     }
 
-    /// Waits for another event of a device, or finds it among the last ones.
-    /// - Throws: ``WaitedTooLong``.
-    public func waitForEvent(
-        of device: Int, within limit: Duration, where matches: @escaping @Sendable (DeviceEvent) -> Bool
-    ) async throws -> DeviceEvent {
-        try await reports.wait(within: limit) { $0.device == device && matches($0.event) }.event
-    }
-
-    /// Entries taken by all devices since the start or the last ``resetCounts()``.
+    /// Entries taken by all devices since the start.
     public var delivered: Int64 { count.withLock { $0.total } }
 
     /// How often the message reached the account's devices.
@@ -209,8 +201,6 @@ public final class SimulatedDevices: Sendable {
 
     /// The highest count of one message at one account. Above the devices an account has: something was doubled.
     public var mostDeliveriesOfOneMessage: Int { count.withLock { $0.most } }
-
-    public func resetCounts() { count.withLock { $0.reset() } }
 
     /// Counters of all clients, added up.
     public var counters: DeviceCounters {

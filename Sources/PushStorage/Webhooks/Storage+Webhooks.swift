@@ -120,10 +120,6 @@ extension Storage: PresenceEventStore {
         }
     }
 
-    public func webhookRetries(of tenant: TenantKey, limit: Int) async throws -> [WebhookRetry] {
-        try await webhookRetries(of: tenant, aside: false, after: 0, limit: limit)
-    }
-
     static let retriesSQL = """
         SELECT \(WebhookRetryRows.columns) FROM webhook_retry
         WHERE tenant = ? AND is_aside = ? AND position > ? ORDER BY position LIMIT ?

@@ -152,9 +152,8 @@ private final class Arrivals: Sendable {
             defer { state.miscount = nil }
             return (counting, state.miscount)
         }
-        guard miscount != .lost, let counting, let number = Int(entry.id.dropFirst(counting.prefix.count)) else {
-            return
-        }
+        guard let counting, let number = Int(entry.id.dropFirst(counting.prefix.count)) else { return }
+        guard miscount != .lost else { return counting.ledger.keptFromCount() }
         counting.ledger.received(number, by: receiver)
         if miscount == .doubled { counting.ledger.received(number, by: receiver) }
     }

@@ -17,11 +17,12 @@ struct FaultWorkload {
     let floor: Double
     /// Milliseconds by which a request may come late after `Retry-After` in any case.
     let late: Int
+    /// How long the other vendor is measured alone.
+    let aloneFor: Duration
     let progress: (String) -> Void
 
     /// Messages to everybody while a fault holds.
     private static let messages = 10
-    private static let aloneFor = Duration.seconds(8)
     private static let otherMembers = 100
     /// So long nothing may come before what is missing is called lost: a request that hangs takes ten seconds, and the
     /// probe after it may take another pause.
@@ -89,7 +90,7 @@ struct FaultWorkload {
         let measured = SteadyTraffic(
             api: traffic.api, people: traffic.people, prefix: traffic.prefix + "m-", count: traffic.count,
             interval: traffic.interval)
-        let sent = try await measured.send { traffic.interval * $0 < Self.aloneFor }
+        let sent = try await measured.send { [aloneFor] in traffic.interval * $0 < aloneFor }
         try await simulator.arrived(vendor, count: sent.count)
         return latency(of: sent, to: vendor).p99Milliseconds
     }

@@ -14,11 +14,13 @@ struct VendorSizes: ParsableArguments {
     var floor = 5.0
     @Option(help: "faults: milliseconds by which a request may come late after Retry-After in any case.")
     var late = 250
+    @Option(help: "faults: seconds for which the other vendor is measured alone.")
+    var alone = 8
     @Option(help: "faults: only these ways, separated by commas.")
     var modes = ""
 
     func validate() throws {
-        guard pushes >= 100, rate >= 10, floor >= 0, late >= 0 else {
+        guard pushes >= 100, rate >= 10, floor >= 0, late >= 0, alone > 0 else {
             throw ValidationError("At least 100 pushes, and 10 a second.")
         }
         guard jobs > 0, waiting >= 0 else { throw ValidationError("Numbers must be positive.") }

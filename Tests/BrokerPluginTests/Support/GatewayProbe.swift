@@ -1,5 +1,6 @@
 import BrokerControl
 import Foundation
+import TestWaiting
 
 /// The gateway's presence connection.
 final class GatewayProbe {
@@ -25,7 +26,7 @@ final class GatewayProbe {
         guard message.topic == BrokerTopic.presence else { return try nextReport() }
         let report = try JSONDecoder().decode(BrokerReport.self, from: Data(message.payload.utf8))
         if let lastNumber, report.number != lastNumber + 1 {
-            throw DeadlineMissed(description: "a report between \(lastNumber) and \(report.number)")
+            throw DeadlineMissed("a report between \(lastNumber) and \(report.number)")
         }
         lastNumber = report.number
         return report

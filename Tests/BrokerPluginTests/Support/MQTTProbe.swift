@@ -1,4 +1,5 @@
 import Foundation
+import TestWaiting
 
 /// A bare MQTT client that also sends what no library would.
 ///
@@ -171,7 +172,7 @@ final class MQTTProbe {
 
     private func readMore() throws {
         var look = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        guard poll(&look, 1, 10_000) > 0 else { throw DeadlineMissed(description: "a packet from the broker") }
+        guard poll(&look, 1, 10_000) > 0 else { throw DeadlineMissed("a packet from the broker") }
         var buffer = [UInt8](repeating: 0, count: 65536)
         let count = recv(descriptor, &buffer, buffer.count, 0)
         guard count > 0 else { throw Closed() }

@@ -1,6 +1,7 @@
 import BrokerControl
 import Foundation
 import PushCredentials
+import TestWaiting
 
 /// A real Mosquitto with the plugin, on a free loopback port, in a directory of its own.
 ///
@@ -26,7 +27,7 @@ final class TestBroker {
     init(
         isLifelineUsed: Bool = false, launcher: [String] = [],
         changeOptions: (inout [String: String]) -> Void = { _ in }
-    ) throws {
+    ) async throws {
         port = try Loopback.freePort()
         directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("pushgate-broker-\(UUID().uuidString)")
@@ -44,7 +45,7 @@ final class TestBroker {
         try Data(Self.configuration(port: port, plugin: plugin, options: options).utf8).write(to: configuration)
         for file in [plugin, keys, configuration] { chmod(file.path, 0o644) }
         chmod(directory.path, 0o755)
-        try start(isLifelineUsed: isLifelineUsed, launcher + ["/usr/sbin/mosquitto", "-c", configuration.path])
+        try await start(isLifelineUsed: isLifelineUsed, launcher + ["/usr/sbin/mosquitto", "-c", configuration.path])
     }
 
     deinit {
@@ -87,7 +88,7 @@ final class TestBroker {
         return (lines + options + settings).joined(separator: "\n") + "\n"
     }
 
-    private func start(isLifelineUsed: Bool, _ command: [String]) throws {
+    private func start(isLifelineUsed: Bool, _ command: [String]) async throws {
         let log = directory.appendingPathComponent("log")
         try Data().write(to: log)
         process.executableURL = URL(fileURLWithPath: command[0])
@@ -97,7 +98,7 @@ final class TestBroker {
         process.standardError = try FileHandle(forWritingTo: log)
         try withSignalsUnblocked(!isLifelineUsed) { try process.run() }
         try? standardInput.fileHandleForReading.close()
-        try eventually("the broker runs, or has ended") { !process.isRunning || hasLogged(" running") }
+        try await eventually("the broker runs, or has ended") { !process.isRunning || hasLogged(" running") }
     }
 
     /// The broker has the blocked signals of the thread that starts it, and the tests' threads block most. One with a
@@ -113,8 +114,8 @@ final class TestBroker {
 
     func stop() {
         guard process.isRunning else { return }
-        process.terminate()
-        if (try? waitUntilEnded()) == nil { kill(process.processIdentifier, SIGKILL) }
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
     }
 
     // MARK: Looking at it
@@ -125,8 +126,8 @@ final class TestBroker {
 
     func hasLogged(_ text: String) -> Bool { log.contains(text) }
 
-    func waitUntilEnded() throws {
-        try eventually("the broker ends") { !process.isRunning }
+    func waitUntilEnded() async throws {
+        try await eventually("the broker ends") { !process.isRunning }
     }
 
     // MARK: Acting on it
@@ -136,9 +137,9 @@ final class TestBroker {
         try standardInput.fileHandleForWriting.close()
     }
 
-    func reload() throws {
+    func reload() async throws {
         kill(process.processIdentifier, SIGHUP)
-        try eventually("the configuration is reloaded") { hasLogged("Reloading config") }
+        try await eventually("the configuration is reloaded") { hasLogged("Reloading config") }
     }
 
     // MARK: Clients

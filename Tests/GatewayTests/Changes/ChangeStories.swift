@@ -1,6 +1,7 @@
 import Foundation
 import PushGateClient
 import PushSimulators
+import TestWaiting
 import Testing
 
 extension GatewayStories {
@@ -105,9 +106,9 @@ extension GatewayStories {
                 let bob = try await story.device("bob")
                 // As often as it is started again, until the message is sent and revoked.
                 let killing = Task {
-                    while !Task.isCancelled {
+                    try await eventually("the message is sent and revoked", within: .seconds(120)) {
                         story.gateway.killBroker()
-                        try await Task.sleep(for: .milliseconds(20))
+                        return false
                     }
                 }
                 defer { killing.cancel() }

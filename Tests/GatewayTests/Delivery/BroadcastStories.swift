@@ -1,5 +1,6 @@
 import PushGateClient
 import PushSimulators
+import TestWaiting
 import Testing
 
 extension GatewayStories {

@@ -1,6 +1,7 @@
 import Foundation
 import PushGateClient
 import PushSimulators
+import TestWaiting
 import Testing
 
 extension GatewayStories {

@@ -1,6 +1,7 @@
 import Crypto
 import PushGateClient
 import PushSimulators
+import TestWaiting
 import Testing
 
 extension GatewayStories {

@@ -1,5 +1,6 @@
 import PushGateClient
 import PushSimulators
+import TestWaiting
 import Testing
 
 extension GatewayStories {
@@ -45,7 +46,7 @@ extension GatewayStories {
                     $0.vendor == vendor && $0.messageId == id
                 }
             } catch {
-                throw DeadlineMissed(what: "\(id): \(error); refused: \(simulator.refusals.map(\.reason))")
+                throw DeadlineMissed("\(id): \(error); refused: \(simulator.refusals.map(\.reason))")
             }
         }
 

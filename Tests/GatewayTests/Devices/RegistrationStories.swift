@@ -1,5 +1,6 @@
 import MosquittoClient
 import PushGateClient
+import TestWaiting
 import Testing
 
 extension GatewayStories {

@@ -14,7 +14,7 @@ extension GatewayStories {
             let run = try await ChildProcess.run(
                 [
                     try GatewayProcess.executable(), "bench", "faults", "--pushes", "300", "--rate", "50", "--floor",
-                    "3000", "--late", "1000", "--modes", modes.joined(separator: ","), "--json",
+                    "3000", "--late", "1000", "--alone", "1", "--modes", modes.joined(separator: ","), "--json",
                 ], within: .seconds(600))
             let rows = try JSONValue(parsing: Array(run.output.utf8))["workloads"]?.array ?? []
             #expect(

@@ -2,6 +2,7 @@ import Foundation
 import PushGateClient
 import PushSimulators
 import Synchronization
+import TestWaiting
 import Testing
 
 extension GatewayStories {

@@ -1,6 +1,7 @@
 import Foundation
 import PushGateClient
 import Synchronization
+import TestWaiting
 
 /// Senders at both doors that do what a sender has to do: repeat a message with its id until it is answered.
 final class Traffic: Sendable {

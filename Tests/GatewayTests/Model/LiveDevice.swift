@@ -1,5 +1,6 @@
 import PushGateClient
 import Synchronization
+import TestWaiting
 
 /// A connected device and every entry it was handed, in the order in which it came.
 final class LiveDevice: Sendable {

@@ -1,4 +1,5 @@
 import PushGateClient
+import TestWaiting
 
 /// When what is compared with the model.
 extension ModelDriver {

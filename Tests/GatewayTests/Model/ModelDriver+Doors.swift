@@ -1,4 +1,5 @@
 import PushGateClient
+import TestWaiting
 
 /// Operations at the real doors.
 extension ModelDriver {

@@ -1,5 +1,6 @@
 import Foundation
 import PushGateClient
+import TestWaiting
 
 /// Something was not as the model says.
 struct ModelMismatch: Error, CustomStringConvertible {

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestWaiting
 
 /// A child process with its output in files.
 ///

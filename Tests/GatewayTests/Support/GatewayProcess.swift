@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import PushGateClient
 import Synchronization
+import TestWaiting
 
 /// The real executable with a data directory of its own, on free ports that stay the same over restarts.
 final class GatewayProcess: Sendable {
@@ -85,19 +86,15 @@ final class GatewayProcess: Sendable {
         let api = GatewayAPI(baseURL, client: client)
         try await acceptsHTTP()
         let lastAnswer = Mutex("none")
-        do {
-            try await eventually("the gateway is ready", within: .seconds(25)) {
-                if let ending = started.ended { throw Missing(description: "the gateway ended: \(ending)\n\(log)") }
-                do {
-                    _ = try await api.call(.get, ["readyz"])
-                    return true
-                } catch {
-                    lastAnswer.withLock { $0 = "\(error)" }
-                    return false
-                }
+        try await eventually("the gateway is ready", seen: { lastAnswer.withLock { $0 } }) {
+            if let ending = started.ended { throw Missing(description: "the gateway ended: \(ending)\n\(log)") }
+            do {
+                _ = try await api.call(.get, ["readyz"])
+                return true
+            } catch {
+                lastAnswer.withLock { $0 = "\(error)" }
+                return false
             }
-        } catch is DeadlineMissed {
-            throw DeadlineMissed(what: "the gateway is ready, last answer: \(lastAnswer.withLock { $0 })")
         }
     }
 

@@ -2,6 +2,7 @@ import Foundation
 import MosquittoClient
 import PushGateClient
 import Synchronization
+import TestWaiting
 
 /// An MQTT client that knows nothing of the gateway: it connects, subscribes, publishes and keeps what comes.
 final class PlainClient: Sendable {

@@ -4,6 +4,7 @@ import NIOCore
 import PushGateClient
 import PushSimulators
 import Synchronization
+import TestWaiting
 import Testing
 
 /// All stories, one after the other: each has a gateway, a broker and devices of its own, and looks at the clock.
@@ -84,16 +85,14 @@ final class Story: Sendable {
         until condition: @Sendable (JSONValue) -> Bool = { _ in true }
     ) async throws -> JSONValue {
         let last = Mutex(JSONValue.null)
-        do {
-            return try await eventually("the trace of \(id) for \(user)", within: limit) {
-                let message = try await app.message(id)
-                let trace = message["trace"]?.array?.first { $0["userId"]?.string == user }
-                last.withLock { $0 = trace ?? message }
-                guard let trace, condition(trace) else { return nil }
-                return trace
-            }
-        } catch let missed as DeadlineMissed {
-            throw DeadlineMissed(what: "\(missed.what), last seen: \(last.withLock { $0 })")
+        return try await eventually(
+            "the trace of \(id) for \(user)", within: limit, seen: { last.withLock { "\($0)" } }
+        ) {
+            let message = try await app.message(id)
+            let trace = message["trace"]?.array?.first { $0["userId"]?.string == user }
+            last.withLock { $0 = trace ?? message }
+            guard let trace, condition(trace) else { return nil }
+            return trace
         }
     }
 
@@ -105,16 +104,14 @@ final class Story: Sendable {
         until condition: @Sendable (JSONValue) -> Bool
     ) async throws -> [String: JSONValue] {
         let last = Mutex<[String]>([])
-        do {
-            return try await eventually("the traces of \(id)", within: limit) {
-                let all = try await app.message(id)["trace"]?.array ?? []
-                let traces = Dictionary(all.map { ($0["userId"]?.string ?? "", $0) }) { first, _ in first }
-                let missing = users.filter { traces[$0].map(condition) != true }
-                last.withLock { $0 = missing.map { "\($0): \(traces[$0]?.description ?? "none")" } }
-                return missing.isEmpty ? traces : nil
-            }
-        } catch let missed as DeadlineMissed {
-            throw DeadlineMissed(what: "\(missed.what), last missing: \(last.withLock { $0.prefix(5) })")
+        return try await eventually(
+            "the traces of \(id)", within: limit, seen: { last.withLock { "\($0.prefix(5))" } }
+        ) {
+            let all = try await app.message(id)["trace"]?.array ?? []
+            let traces = Dictionary(all.map { ($0["userId"]?.string ?? "", $0) }) { first, _ in first }
+            let missing = users.filter { traces[$0].map(condition) != true }
+            last.withLock { $0 = missing.map { "\($0): \(traces[$0]?.description ?? "none")" } }
+            return missing.isEmpty ? traces : nil
         }
     }
 

@@ -1,5 +1,6 @@
 import PushGateClient
 import Synchronization
+import TestWaiting
 
 /// A device by the client library, with everything that it reported.
 final class StoryDevice: Sendable {

@@ -1,4 +1,5 @@
 import PushGateClient
+import TestWaiting
 import Testing
 
 extension GatewayStories {

@@ -3,6 +3,7 @@ import Foundation
 import NIOCore
 import PushGateClient
 import PushSimulators
+import TestWaiting
 import Testing
 
 extension GatewayStories {

@@ -1,6 +1,7 @@
 import Foundation
 import MosquittoClient
 import PushGateClient
+import TestWaiting
 import Testing
 
 extension GatewayStories {

@@ -1,5 +1,6 @@
 import Foundation
 import PushGateClient
+import TestWaiting
 import Testing
 
 extension GatewayStories {

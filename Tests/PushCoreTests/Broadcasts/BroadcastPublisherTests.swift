@@ -1,6 +1,7 @@
 import Logging
 import PushTestSupport
 import Synchronization
+import TestWaiting
 import Testing
 
 @testable import PushCore
@@ -93,14 +94,6 @@ import Testing
         let task = Task { await publisher.run() }
         defer { task.cancel() }
         try await body(channel)
-    }
-
-    private func eventually(_ what: Comment, _ isTrue: () -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
-        while !isTrue() {
-            try #require(ContinuousClock.now < deadline, what)
-            try await Task.sleep(for: .milliseconds(2))
-        }
     }
 
     @Test func `broadcasts go out in order, with what is left of their life`() async throws {

@@ -1,6 +1,7 @@
 import Logging
 import PushTestSupport
 import Synchronization
+import TestWaiting
 import Testing
 
 @testable import PushCore
@@ -118,14 +119,6 @@ import Testing
         let running = Task { await dispatcher.run() }
         defer { running.cancel() }
         try await body(road)
-    }
-
-    private func eventually(_ what: Comment, _ isTrue: () -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(20)
-        while !isTrue() {
-            try #require(ContinuousClock.now < deadline, what)
-            await Task.yield()
-        }
     }
 
     @Test func `nothing is read again while nothing changes`() async throws {

@@ -1,5 +1,6 @@
 import Logging
 import PushTestSupport
+import TestWaiting
 import Testing
 
 @testable import PushCore
@@ -40,7 +41,7 @@ import Testing
         #expect(after.map(\.state) == before.map(\.state) && after.map(\.until) == before.map(\.until))
         // And nothing goes out that was held back.
         _ = try await queue.turn()
-        try await until("the queue comes to rest") { queue.book.isQuiet && queue.recorder.isIdle }
+        try await eventually("the queue comes to rest") { queue.book.isQuiet && queue.recorder.isIdle }
         #expect(sender.sent.isEmpty)
     }
 }

@@ -1,6 +1,7 @@
 import Logging
 import PushTestSupport
 import Synchronization
+import TestWaiting
 import Testing
 
 @testable import PushCore
@@ -45,7 +46,7 @@ import Testing
     }
 
     private func settle(_ recorder: OutcomeRecorder) async throws {
-        try await until("everything is written") { recorder.isIdle }
+        try await eventually("everything is written") { recorder.isIdle }
     }
 
     @Test func `what comes while a write is under way goes into the next one`() async throws {

@@ -1,6 +1,7 @@
 import Logging
 import PushTestSupport
 import Synchronization
+import TestWaiting
 import Testing
 
 @testable import PushCore
@@ -8,25 +9,33 @@ import Testing
 /// The queue as a whole, a turn of its loop at a time.
 @Suite struct PushPageTests {
     private let clock = QueueClock()
+    private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-    private func queue(_ store: ScriptedStore, _ sender: ScriptedSender) async throws -> PushQueue {
+    private func queue(
+        _ store: ScriptedStore, _ sender: ScriptedSender, guardedBy tokenGuard: TokenGuard? = nil
+    ) async throws -> PushQueue {
         let clock = clock
         let queue = PushQueue(
             store: store, catalog: sender, tenants: { _ in .sample }, limits: Limits(),
             clock: WallClock { clock.now }, monotonic: { clock.instant },
-            retries: RetryPolicy(limits: Limits(), random: { 1 }),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            retries: RetryPolicy(limits: Limits(), random: { 1 }), logger: quiet, tokenGuard: tokenGuard)
         try await queue.reloadSettings()
         return queue
     }
 
-    /// Turns until everything that is due has its outcome on disk: a turn that began at rest and found nothing to do.
+    private func tokenGuard(_ quarantine: any TokenQuarantineStore) -> TokenGuard {
+        let clock = clock
+        return TokenGuard(store: quarantine, clock: WallClock { clock.now }, logger: quiet)
+    }
+
+    /// Turns until everything that is due has its outcome on disk: nothing was under way before a turn, and it found
+    /// nothing to do.
     private func settle(_ queue: PushQueue, _ store: ScriptedStore) async throws {
-        func isResting() -> Bool { queue.book.isQuiet && queue.recorder.isIdle && queue.book.heldCount == 0 }
-        try await until("the queue comes to rest") {
-            let (wasResting, activity) = (isResting(), store.activity)
+        func isAtRest() -> Bool { queue.book.isQuiet && queue.recorder.isIdle && queue.book.heldCount == 0 }
+        try await eventually("the queue comes to rest") {
+            let (wasAtRest, before) = (isAtRest(), store.activity)
             _ = try await queue.turn()
-            return wasResting && isResting() && store.activity == activity
+            return wasAtRest && isAtRest() && store.activity == before
         }
     }
 
@@ -95,7 +104,7 @@ import Testing
         let sender = ScriptedSender { $0.map { _ in .sent(vendorID: nil) } }
         let queue = try await queue(store, sender)
         _ = try await queue.turn()
-        try await until("all three are written") { store.state.withLock { $0.changes.count } == 3 }
+        try await eventually("all three are written") { store.state.withLock { $0.changes.count } == 3 }
         #expect(sender.sent.isEmpty)
         guard case .skipped(.acknowledged)? = store.changes(of: 1).first,
             case .skipped? = store.changes(of: 2).first, case .released? = store.changes(of: 3).first
@@ -130,7 +139,7 @@ import Testing
         #expect(try status(queue).state == .stopped)
         isGood.withLock { $0 = true }
         clock.advance(.seconds(60))
-        try await until("all three are sent") {
+        try await eventually("all three are sent") {
             _ = try await queue.turn()
             return store.ended == 3
         }
@@ -147,7 +156,7 @@ import Testing
         }
         let queue = try await queue(store, sender)
         _ = try await queue.turn()
-        try await until("the request is under way") { sender.sent.count == 3 }
+        try await eventually("the request is under way") { sender.sent.count == 3 }
         clock.jump(3_600_000)
         for _ in 0..<5 { _ = try await queue.turn() }
         clock.jump(-7_200_000)
@@ -213,7 +222,7 @@ import Testing
         let sender = ScriptedSender(replaces: false) { $0.map { _ in .sent(vendorID: nil) } }
         let queue = try await queue(store, sender)
         // Between two tries the queue is at rest, too.
-        try await until("it has gone out in the end") {
+        try await eventually("it has gone out in the end") {
             _ = try await queue.turn()
             return store.ended == 1 && queue.book.isQuiet && queue.recorder.isIdle
         }
@@ -250,7 +259,7 @@ import Testing
         #expect(begun.withLock { $0 } == nil)
         finishReading.finish()
         await change.value
-        try await until("all requests are under way") { sender.sent.count == 20 }
+        try await eventually("all requests are under way") { sender.sent.count == 20 }
         #expect(store.ended == 0, "no answer had to be waited for")
         opening.finish()
         try await settle(queue, store)
@@ -351,23 +360,18 @@ import Testing
         }
         let sender = ScriptedSender { $0.map { _ in .sent(vendorID: nil) } }
         let quarantine = QuietQuarantine()
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        let tokenGuard = TokenGuard(store: quarantine, clock: WallClock { clock.now }, logger: logger)
-        let queue = PushQueue(
-            store: store, catalog: sender, tenants: { _ in .sample }, limits: Limits(),
-            clock: WallClock { clock.now }, monotonic: { clock.instant },
-            retries: RetryPolicy(limits: Limits(), random: { 1 }), logger: logger, tokenGuard: tokenGuard)
-        try await queue.reloadSettings()
+        let tokenGuard = tokenGuard(quarantine)
+        let queue = try await queue(store, sender, guardedBy: tokenGuard)
         try await settle(queue, store)
         #expect(store.ended == 10 && queue.credentials().map(\.state) == [.stopped, .running])
         #expect(queue.credentials().first?.reason == .tokensDying && tokenGuard.isDoubted(1))
         clock.advance(.seconds(60))
-        try await until("the probe is accepted") {
+        try await eventually("the probe is accepted") {
             try await settle(queue, store)
             return store.ended == 20
         }
         #expect(!tokenGuard.isDoubted(1))
-        try await until("it is written down") { await quarantine.trusted == [1] }
+        try await eventually("it is written down") { await quarantine.trusted == [1] }
     }
 
     @Test func `tokens that reports call dead stop their credential and live again`() async throws {
@@ -375,13 +379,8 @@ import Testing
         let store = ScriptedStore(jobs: (1...4).map { .sample($0) }, lanes: [1, 2])
         let sender = ScriptedSender { $0.map { _ in .sent(vendorID: nil) } }
         let quarantine = MemoryQuarantine()
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        let tokenGuard = TokenGuard(store: quarantine, clock: WallClock { clock.now }, logger: logger)
-        let queue = PushQueue(
-            store: store, catalog: sender, tenants: { _ in .sample }, limits: Limits(),
-            clock: WallClock { clock.now }, monotonic: { clock.instant },
-            retries: RetryPolicy(limits: Limits(), random: { 1 }), logger: logger, tokenGuard: tokenGuard)
-        try await queue.reloadSettings()
+        let tokenGuard = tokenGuard(quarantine)
+        let queue = try await queue(store, sender, guardedBy: tokenGuard)
         func report(_ numbers: Range<Int>) async {
             await queue.note(
                 numbers.map {
@@ -463,7 +462,7 @@ import Testing
             return batch.map { _ in .sent(vendorID: nil) }
         }
         let queue = try await queue(store, sender)
-        try await until("the other lane is through") {
+        try await eventually("the other lane is through") {
             _ = try await queue.turn()
             return store.ended == 100
         }
@@ -506,9 +505,9 @@ import Testing
         }
         let queue = try await queue(store, sender)
         let running = Task { await queue.run() }
-        try await until("five are under way") { sender.sent.count == 5 }
+        try await eventually("five are under way") { sender.sent.count == 5 }
         running.cancel()
-        try await until("the backlog is back on disk") { store.state.withLock { $0.changes.count } > 0 }
+        try await eventually("the backlog is back on disk") { store.state.withLock { $0.changes.count } > 0 }
         opening.finish()
         await running.value
         #expect(sender.sent.count == 5 && store.ended == 5)

@@ -1,6 +1,7 @@
 import Logging
 import PushTestSupport
 import Synchronization
+import TestWaiting
 import Testing
 
 @testable import PushCore
@@ -130,7 +131,7 @@ import Testing
     /// Runs the queue until the job's end is written down.
     private func run(_ queue: PushQueue, _ job: OneJob) async throws {
         let running = Task { await queue.run() }
-        try await until("the end is written down") { !job.changes.isEmpty }
+        try await eventually("the end is written down") { !job.changes.isEmpty }
         running.cancel()
         await running.value
     }
@@ -190,7 +191,7 @@ import Testing
         #expect(!isAnswered.withLock { $0 }, "a request could still begin on what was read before")
         opening.finish()
         await change.value
-        try await until("the end is written down") { !job.changes.isEmpty }
+        try await eventually("the end is written down") { !job.changes.isEmpty }
         #expect(job.sent == ["token-1"] && readings.withLock { $0 } == 1)
         running.cancel()
         await running.value
@@ -230,7 +231,7 @@ import Testing
         if !isReporting { answering.finish() }
         await change.value
         answering.finish()
-        try await until("the push is written down") { store.ended == 1 }
+        try await eventually("the push is written down") { store.ended == 1 }
         running.cancel()
         await running.value
     }

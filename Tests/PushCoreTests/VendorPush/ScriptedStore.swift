@@ -228,12 +228,3 @@ final class QueueClock: Sendable {
     /// Somebody sets the clock.
     func jump(_ milliseconds: Milliseconds) { wall.withLock { $0 += milliseconds } }
 }
-
-/// Waits for what other tasks do, with a deadline that only a broken queue reaches.
-func until(_ what: Comment, _ isTrue: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(20)
-    while try await !isTrue() {
-        try #require(ContinuousClock.now < deadline, what)
-        try await Task.sleep(for: .milliseconds(2))
-    }
-}

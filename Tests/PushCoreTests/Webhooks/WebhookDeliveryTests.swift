@@ -2,6 +2,7 @@ import Logging
 import PushCore
 import PushCredentials
 import Synchronization
+import TestWaiting
 import Testing
 
 @testable import PushCore
@@ -19,13 +20,13 @@ struct WebhookDeliveryTests {
         }
 
         private let state = Mutex(State())
-        private let released = Mutex(false)
+        private let gate = Gate()
 
         func set(_ url: String, _ mode: Mode) { state.withLock { $0.modes[url] = mode } }
         func bodies(_ url: String) -> [[UInt8]] { state.withLock { $0.bodies[url] ?? [] } }
         var requests: [CallbackRequest] { state.withLock { $0.requests } }
         var underWay: Int { state.withLock { $0.underWay } }
-        func release() { released.withLock { $0 = true } }
+        func release() { gate.open() }
 
         func check(url: String) throws(GatewayError) {}
 
@@ -37,12 +38,7 @@ struct WebhookDeliveryTests {
                 if mode == .takes { state.bodies[request.url, default: []].append(request.body) }
                 return mode
             }
-            if mode == .hangs {
-                let end = ContinuousClock.now + timeout
-                while !released.withLock({ $0 }), ContinuousClock.now < end {
-                    try? await Task.sleep(for: .milliseconds(2))
-                }
-            }
+            if mode == .hangs { await gate.waitUntilOpen() }
             state.withLock { $0.underWay -= 1 }
             switch mode {
             case .takes: return .answered(status: 200, body: [], retryAfterSeconds: nil)
@@ -93,24 +89,14 @@ struct WebhookDeliveryTests {
         }
     }
 
-    private struct Missed: Error {}
-
-    private func eventually(_ condition: () async -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(20)
-        while await !condition() {
-            guard ContinuousClock.now < deadline else { throw Missed() }
-            try await Task.sleep(for: .milliseconds(5))
-        }
-    }
-
     @Test func `a tenant whose service hangs holds up nobody`() async throws {
         let scene = Scene()
         scene.services.set(Scene.url(1), .hangs)
         scene.add(1, events: 50)
         try await scene.running {
-            try await eventually { scene.services.underWay == 7 }
+            try await eventually("seven requests are under way") { scene.services.underWay == 7 }
             scene.add(2, events: 200)
-            try await eventually { scene.store.isDone(2) }
+            try await eventually("the second tenant's events are through") { scene.store.isDone(2) }
             #expect(scene.services.bodies(Scene.url(2)).count == 200)
             #expect(!scene.store.isDone(1))
         }
@@ -120,7 +106,9 @@ struct WebhookDeliveryTests {
         let scene = Scene()
         for tenant in 1...150 as ClosedRange<Int64> { scene.add(tenant, events: 3) }
         try await scene.running {
-            try await eventually { (1...150 as ClosedRange<Int64>).allSatisfy { scene.store.isDone($0) } }
+            try await eventually("every tenant's events are through") {
+                (1...150 as ClosedRange<Int64>).allSatisfy { scene.store.isDone($0) }
+            }
         }
         #expect(scene.services.requests.count == 450)
     }
@@ -128,7 +116,9 @@ struct WebhookDeliveryTests {
     @Test func `a batch holds each event with its id, and is signed`() async throws {
         let scene = Scene()
         scene.add(1, events: 40, eventsPerRequest: 500)
-        try await scene.running { try await eventually { scene.store.isDone(1) } }
+        try await scene.running {
+            try await eventually("the first tenant's events are through") { scene.store.isDone(1) }
+        }
         let request = try #require(scene.services.requests.first)
         let fields = Dictionary(uniqueKeysWithValues: request.fields.map { ($0.name, $0.value) })
         let id = try #require(fields["webhook-id"])
@@ -147,7 +137,9 @@ struct WebhookDeliveryTests {
         let scene = Scene()
         scene.store.refuseSettling(times: 2)
         scene.add(1, events: 3)
-        try await scene.running { try await eventually { scene.store.isDone(1) } }
+        try await scene.running {
+            try await eventually("the first tenant's events are through") { scene.store.isDone(1) }
+        }
         #expect(scene.services.requests.count == 3)
     }
 
@@ -156,13 +148,13 @@ struct WebhookDeliveryTests {
         scene.services.set(Scene.url(1), .hangs)
         scene.add(1, events: 50)
         try await scene.running {
-            try await eventually { scene.services.underWay == 7 }
+            try await eventually("seven requests are under way") { scene.services.underWay == 7 }
             scene.store.put(nil, for: TenantKey(rawValue: 1))
             scene.signal.wake()
             scene.services.release()
-            try await eventually { scene.services.underWay == 0 }
+            try await eventually("no request is under way") { scene.services.underWay == 0 }
             scene.add(2, events: 5)
-            try await eventually { scene.store.isDone(2) }
+            try await eventually("the second tenant's events are through") { scene.store.isDone(2) }
         }
         #expect(scene.services.requests.filter { $0.url == Scene.url(1) }.count == 7)
     }
@@ -172,13 +164,13 @@ struct WebhookDeliveryTests {
         scene.services.set(Scene.url(1), .hangs)
         scene.add(1, events: 14)
         try await scene.running {
-            try await eventually { scene.services.underWay == 7 }
+            try await eventually("seven requests are under way") { scene.services.underWay == 7 }
             var settings = try #require(scene.store.webhook(of: TenantKey(rawValue: 1)))
             settings.events = [.messageSent]
             scene.store.put(settings, for: TenantKey(rawValue: 1))
             scene.services.set(Scene.url(1), .takes)
             scene.services.release()
-            try await eventually { scene.store.isDone(1) }
+            try await eventually("the first tenant's events are through") { scene.store.isDone(1) }
         }
         // Seven were under way; nothing of the rest went out.
         #expect(scene.services.requests.filter { $0.url == Scene.url(1) }.count == 7)
@@ -190,7 +182,9 @@ struct WebhookDeliveryTests {
         scene.add(1, events: 1)
         scene.add(2, events: 1)
         try await scene.running {
-            try await eventually { scene.store.log(2).count == 1 && !scene.store.log(1).isEmpty }
+            try await eventually("both tenants have tries") {
+                scene.store.log(2).count == 1 && !scene.store.log(1).isEmpty
+            }
         }
         let refused = try #require(scene.store.log(1).first)
         #expect((refused.firstPosition, refused.lastPosition, refused.events, refused.attempt) == (1, 1, 1, 1))
@@ -208,10 +202,10 @@ struct WebhookDeliveryTests {
         scene.services.set(Scene.url(1), .refuses)
         scene.add(1, events: 20)
         try await scene.running {
-            try await eventually { scene.delivery.isDown(TenantKey(rawValue: 1)) }
+            try await eventually("the endpoint is down") { scene.delivery.isDown(TenantKey(rawValue: 1)) }
             scene.services.set(Scene.url(1), .takes)
-            try await eventually { scene.store.isDone(1) }
-            #expect(!scene.delivery.isDown(TenantKey(rawValue: 1)))
+            try await eventually("the first tenant's events are through") { scene.store.isDone(1) }
+            try await eventually("it is up again") { !scene.delivery.isDown(TenantKey(rawValue: 1)) }
         }
     }
 }

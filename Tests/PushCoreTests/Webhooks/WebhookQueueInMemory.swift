@@ -60,7 +60,6 @@ final class WebhookQueueInMemory: WebhookDeliveryStore {
     func webhookCursor(of tenant: TenantKey) async throws -> Int64? {
         state.withLock { state in state.webhooks[tenant].map { _ in state.cursors[tenant] ?? 0 } }
     }
-    func webhookRetries(of tenant: TenantKey, limit: Int) async throws -> [WebhookRetry] { [] }
     func webhookRetries(
         of tenant: TenantKey, aside: Bool, after position: Int64, limit: Int
     ) async throws -> [WebhookRetry] { [] }

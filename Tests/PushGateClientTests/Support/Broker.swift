@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestWaiting
 
 /// A real Mosquitto, open to all, on a free loopback port; ended with the object.
 final class Broker: Sendable {
@@ -35,7 +36,7 @@ final class Broker: Sendable {
         process.standardOutput = FileHandle.nullDevice
         try process.run()
         self.process.withLock { $0 = process }
-        guard await eventually({ canConnect(to: self.port) }) else { throw DidNotStart() }
+        try await eventually("the broker accepts") { canConnect(to: port) }
     }
 
     func kill() {
@@ -46,16 +47,6 @@ final class Broker: Sendable {
             process = nil
         }
     }
-}
-
-/// Looks until it is so, at most `seconds`.
-func eventually(within seconds: Double = 20, _ condition: @Sendable () -> Bool) async -> Bool {
-    let deadline = ContinuousClock.now + .seconds(seconds)
-    while !condition() {
-        if ContinuousClock.now > deadline { return false }
-        try? await Task.sleep(for: .milliseconds(5))
-    }
-    return true
 }
 
 private func loopback(_ port: UInt16) -> sockaddr_in {

@@ -1,5 +1,6 @@
 import PushGateClient
 import Synchronization
+import TestWaiting
 
 /// Keeps what a device reported.
 final class DeviceLog: Sendable {
@@ -13,7 +14,11 @@ final class DeviceLog: Sendable {
     var seqs: [Int64] { received.compactMap(\.seq) }
     var hasCaughtUp: Bool { events.contains(.caughtUp) }
 
-    func waits(for condition: @Sendable (DeviceLog) -> Bool) async -> Bool { await eventually { condition(self) } }
+    func waits(file: StaticString = #fileID, line: UInt = #line, for condition: (DeviceLog) -> Bool) async throws {
+        try await eventually("the device reports it", seen: { "\(events)" }, file: file, line: line) {
+            condition(self)
+        }
+    }
 }
 
 /// A stand-in for the gateway and one device, taken down at the end.

@@ -2,6 +2,7 @@ import Foundation
 import MosquittoClient
 import PushGateClient
 import Synchronization
+import TestWaiting
 
 /// The gateway's side of MQTT, as far as a device can tell: inboxes by account, replies to requests. What it leaves out
 /// is up to the test.
@@ -46,7 +47,7 @@ final class GatewayStandIn: Sendable {
             }
         }
         state.withLock { $0.session = session }
-        guard await eventually({ isSubscribed.withLock { $0 } }) else { throw Broker.DidNotStart() }
+        try await eventually("the stand-in is subscribed") { isSubscribed.withLock { $0 } }
     }
 
     func stop() async { await loop.shutdown(drain: .zero) }

@@ -3,6 +3,7 @@ import Logging
 import MosquittoClient
 import ServiceLifecycle
 import Synchronization
+import TestWaiting
 import Testing
 
 @testable import PushMQTT
@@ -29,7 +30,9 @@ import Testing
             let password = try #require(broker.gatewayPassword())
             #expect(password.count == 64)
             kill(first, SIGKILL)
-            #expect(await eventually { broker.isReady && broker.processID != first && broker.starts == 2 })
+            try await eventually("the broker is back under another number") {
+                broker.isReady && broker.processID != first && broker.starts == 2
+            }
             #expect(accepts(place.port))
             #expect(broker.gatewayPassword() != password)
         }
@@ -44,7 +47,7 @@ import Testing
         let orphan = try BrokerProcess(executable: "/usr/sbin/mosquitto", arguments: ["-c", folder.configurationFile]) {
             _ in
         }
-        #expect(await eventually { accepts(place.port) })
+        try await eventually("the orphan accepts") { accepts(place.port) }
         let identity = try #require(
             ProcessIdentity(processID: orphan.processID, executable: "/usr/sbin/mosquitto"))
         try folder.write(Array(identity.text.utf8), to: "broker.pid")
@@ -223,16 +226,6 @@ private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
 private func accepts(_ port: UInt16) -> Bool {
     (try? SocketAddress(host: "127.0.0.1", port: port))?.accepts() ?? false
-}
-
-/// Looks until it is so, at most 20 s.
-private func eventually(_ condition: @Sendable () -> Bool) async -> Bool {
-    let deadline = ContinuousClock.now + .seconds(20)
-    while !condition() {
-        if ContinuousClock.now > deadline { return false }
-        try? await Task.sleep(for: .milliseconds(5))
-    }
-    return true
 }
 
 /// A data directory and a port of its own.

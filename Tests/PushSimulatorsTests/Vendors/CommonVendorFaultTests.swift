@@ -1,5 +1,6 @@
 import Crypto
 import PushSimulators
+import TestWaiting
 import Testing
 
 /// The faults that are the same for every vendor, on those that take batches, browsers and Windows.
@@ -92,13 +93,12 @@ import Testing
             #expect(client.simulator.counters(vendor).accepted == (afterAccepting ? 2 : 1))
             try client.simulator.inject(.hang(afterAccepting: afterAccepting), into: vendor, requests: 1)
             let hanging = Task { try await sender.send("d") }
-            let deadline = ContinuousClock.now + .seconds(5)
             let accepted = afterAccepting ? 3 : 1
             func isTaken() -> Bool {
                 let counters = client.simulator.counters(vendor)
                 return counters.disturbed == 4 && counters.accepted == accepted
             }
-            while !isTaken(), ContinuousClock.now < deadline { await Task.yield() }
+            try await eventually("it is taken", isTaken)
             hanging.cancel()
             await #expect(throws: (any Error).self) { try await hanging.value }
             #expect(isTaken(), "\(client.simulator.counters(vendor))")

@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import PushSimulators
+import TestWaiting
 import Testing
 
 @Suite struct VendorReceiptTests {
@@ -116,12 +117,10 @@ import Testing
             let body = #"{"event":"delivered","messageId":"m1","url":"\#(target.url)"}"#
             let answer = try await client.request(.POST, page, body: body)
             #expect(answer.status == 202 && answer.body == #"{"calls":1}"#)
-            var items: [[String: any Sendable]] = []
-            let deadline = ContinuousClock.now + .seconds(5)
-            while items.isEmpty, ContinuousClock.now < deadline {
-                items = try await client.request(.GET, page).json["items"] as? [[String: any Sendable]] ?? []
+            let item = try await eventually("the answer is listed") {
+                (try await client.request(.GET, page).json["items"] as? [[String: any Sendable]])?.first
             }
-            #expect(items.first?["status"] as? Int == 200 && items.first?["vendor"] as? String == "honor")
+            #expect(item["status"] as? Int == 200 && item["vendor"] as? String == "honor")
             for wrong in [
                 "", "{}", #"{"event":"delivered"}"#, #"{"event":"delivered","messageId":"m2","url":"\#(target.url)"}"#,
                 #"{"event":"replaced","messageId":"m1","url":"\#(target.url)"}"#,

@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import PushCore
 import Synchronization
+import TestWaiting
 import Testing
 
 @testable import PushStorage

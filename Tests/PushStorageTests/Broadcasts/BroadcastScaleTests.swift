@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import PushCore
+import TestWaiting
 import Testing
 
 @testable import PushStorage

@@ -1,5 +1,6 @@
 import GRDB
 import PushCore
+import TestWaiting
 import Testing
 
 @testable import PushStorage

@@ -115,14 +115,3 @@ final class TestClock: Sendable {
 
     func advance(_ milliseconds: Milliseconds) { value.withLock { $0 += milliseconds } }
 }
-
-/// Waits for something another thread does, with a deadline that only a broken store reaches.
-func eventually(
-    _ what: Comment, within limit: Duration = .seconds(20), _ isTrue: () async throws -> Bool
-) async throws {
-    let deadline = ContinuousClock.now + limit
-    while try await !isTrue() {
-        try #require(ContinuousClock.now < deadline, what)
-        try await Task.sleep(for: .milliseconds(5))
-    }
-}

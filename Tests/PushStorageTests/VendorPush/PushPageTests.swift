@@ -2,6 +2,7 @@ import GRDB
 import Logging
 import PushCore
 import Synchronization
+import TestWaiting
 import Testing
 
 @testable import PushStorage

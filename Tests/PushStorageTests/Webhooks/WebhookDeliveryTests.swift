@@ -76,7 +76,7 @@ import Testing
         }
         try await story.settle { $0.cursor = places[0] }
         #expect(try await story.storage.webhookCursor(of: story.tenant) == places[3])
-        let retries = try await story.storage.webhookRetries(of: story.tenant, limit: 10)
+        let retries = try await story.storage.webhookRetries(of: story.tenant, aside: false, after: 0, limit: 10)
         #expect(retries.map(\.position) == [places[0], places[2]])
         #expect(retries[0].status == 503 && retries[0].reason == "busy" && retries[0].account == nil)
         #expect(retries[1].account == story.people.bob.account.key)
@@ -87,7 +87,7 @@ import Testing
                 WebhookRetry(position: places[0], account: nil, attempts: 2, notBefore: 10, isAside: true)
             ]
         }
-        #expect(try await story.storage.webhookRetries(of: story.tenant, limit: 10).isEmpty)
+        #expect(try await story.storage.webhookRetries(of: story.tenant, aside: false, after: 0, limit: 10).isEmpty)
         let aside = try await story.storage.webhookRetries(of: story.tenant, aside: true, after: 0, limit: 10)
         #expect(aside.map(\.attempts) == [2] && aside[0].status == nil)
         let log = try await story.storage.webhookRequests(of: story.tenant, before: nil, limit: 10)
@@ -151,7 +151,7 @@ import Testing
         // All that is told counts; the ten whose turn has not come stay where they are.
         #expect(try await story.storage.replayWebhookEvents(of: story.tenant, after: first - 1, at: 77) == 2000)
         #expect(try await story.count("webhook_retry") == 1992)
-        let retries = try await story.storage.webhookRetries(of: story.tenant, limit: 3000)
+        let retries = try await story.storage.webhookRetries(of: story.tenant, aside: false, after: 0, limit: 3000)
         #expect(retries.count == 1992 && retries.allSatisfy { $0.attempts == 0 && $0.notBefore == 77 })
         #expect(Set(retries.map(\.account)) == [AccountKey(rawValue: 7), nil])
         #expect(try await story.storage.replayWebhookEvents(of: story.tenant, after: last, at: 78) == 0)

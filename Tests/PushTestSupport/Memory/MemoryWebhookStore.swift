@@ -69,10 +69,6 @@ public final class MemoryWebhookStore: PresenceEventStore {
     public func dropWebhookEvents(before keptSince: Milliseconds, limit: Int) async throws -> Bool { false }
     public func webhookCursor(of tenant: TenantKey) async throws -> Int64? { webhook(of: tenant).map { _ in 0 } }
 
-    public func webhookRetries(of tenant: TenantKey, limit: Int) async throws -> [WebhookRetry] {
-        try await webhookRetries(of: tenant, aside: false, after: 0, limit: limit)
-    }
-
     public func webhookRetries(
         of tenant: TenantKey, aside: Bool, after position: Int64, limit: Int
     ) async throws -> [WebhookRetry] {

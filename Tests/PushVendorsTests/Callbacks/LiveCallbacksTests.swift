@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import PushCore
+import TestWaiting
 import Testing
 
 @testable import PushVendors
@@ -74,8 +75,9 @@ import Testing
     }
 
     @Test func `a name that cannot be looked up in time costs the time limit and no more`() async throws {
+        let gate = Gate()
         let resolver = HostResolver { _ async throws(HostResolver.Failure) in
-            try? await Task.sleep(for: .seconds(4))  // throws on cancellation only
+            await gate.waitUntilOpen()
             throw HostResolver.Failure("late")
         }
         let caller = try caller(allowsPrivate: false, resolver: resolver)

@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import PushCore
+import TestWaiting
 import Testing
 
 @testable import PushVendors
@@ -222,7 +223,7 @@ import Testing
         async let answer = post(url, with: client)
         for await _ in arrived { break }
         async let closing: Void = client.shutdown()
-        while client.clientNumber != nil { await Task.yield() }
+        try await eventually("it is closed to new requests") { client.clientNumber == nil }
         #expect(fault(await post(url, with: client)) == .notSent(VendorReply(code: "shut_down", isLocal: true)))
         open.yield()
         #expect(try await answer.get().status == 200)

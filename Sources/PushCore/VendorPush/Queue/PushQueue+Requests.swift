@@ -237,7 +237,6 @@ extension PushQueue {
                 lane.pause(pause.scope, for: pause.length, reply: pause.reply, now: instant, wall: now)
             }
             lane.circuit.note(verdict, began: began, isProbe: isProbe, now: instant, wall: now)
-            lane.ended()
             return wasRefused
         }
         // Once, and not for each of the requests that were under way, nor for each probe.
@@ -247,6 +246,8 @@ extension PushQueue {
                 metadata: ["vendor": "\(pump.sender.vendor)", "lane": "\(pump.lane)", "code": "\(reply.code)"])
         }
         recorder.record(outcomes)
+        // Only then: a queue that ends waits for requests under way, and for what is to be written down.
+        _ = book.with(pump.lane) { $0.ended() }
         freeHeldBack(in: pump.lane)
     }
 

@@ -35,30 +35,25 @@ struct TencentAttributes: Sendable {
     // MARK: Values
 
     @Sendable func set(_ call: TencentCall) async throws -> TencentFields {
-        var changes: [UserAttributes] = []
-        for (userID, item) in try TencentUserList.items("UserAttrs", older: "Attrs", of: call) {
-            let values = try Self.values(item["Attrs"], "Attrs")
-            changes.append(UserAttributes(userID: userID, values: values))
+        let changes = try TencentUserList.items("UserAttrs", older: "Attrs", of: call) {
+            userID, item throws(TencentError) in
+            UserAttributes(userID: userID, values: try Self.values(item["Attrs"], "Attrs"))
         }
-        try await TencentPushError.translating(TencentPushError.badAttribute) { [changes] in
+        try await TencentPushError.translating(TencentPushError.badAttribute) {
             try await tags.setAttributes(changes, as: call.principal)
         }
         return TencentCommand.nothing
     }
 
     @Sendable func remove(_ call: TencentCall) async throws -> TencentFields {
-        var changes: [UserTags] = []
-        for (userID, item) in try TencentUserList.items("UserAttrs", older: "Attrs", of: call) {
-            guard let list = item["Attrs"]?.array, !list.isEmpty else {
-                throw TencentPushError.badBody("Attrs is no array or empty.")
-            }
-            let names = list.compactMap(\.string)
-            guard names.count == list.count, names.count <= Tags.attributesMax else {
-                throw TencentPushError.badAttribute
-            }
-            changes.append(UserTags(userID: userID, tags: names))
+        let changes = try TencentUserList.items("UserAttrs", older: "Attrs", of: call) {
+            userID, item throws(TencentError) in
+            let names = try TencentUserList.texts(
+                item["Attrs"], "Attrs", max: Tags.attributesMax, tooMany: TencentPushError.badAttribute,
+                invalid: TencentPushError.badAttribute)
+            return UserTags(userID: userID, tags: names)
         }
-        try await TencentPushError.translating(TencentPushError.badAttribute) { [changes] in
+        try await TencentPushError.translating(TencentPushError.badAttribute) {
             try await tags.removeAttributes(changes, as: call.principal)
         }
         return TencentCommand.nothing
@@ -69,20 +64,9 @@ struct TencentAttributes: Sendable {
         let found = try await TencentPushError.translating(TencentPushError.badAttribute) {
             try await tags.attributes(of: users, as: call.principal)
         }
-        return { writer in
-            for name in ["UserAttrs", "Attrs"] {
-                writer.array(name) { writer in
-                    for user in found {
-                        writer.object { writer in
-                            writer.member("To_Account", user.userID)
-                            writer.object("Attrs") { writer in
-                                for (name, value) in user.values.sorted(by: { $0.key < $1.key }) {
-                                    writer.member(name, value)
-                                }
-                            }
-                        }
-                    }
-                }
+        return TencentUserList.fields("UserAttrs", older: "Attrs", found, userID: \.userID) { user, writer in
+            writer.object("Attrs") { writer in
+                for (name, value) in user.values.sorted(by: { $0.key < $1.key }) { writer.member(name, value) }
             }
         }
     }

@@ -63,31 +63,60 @@ enum TencentUserList {
 
     /// `To_Account`: the users themselves.
     static func users(of call: TencentCall) throws(TencentError) -> [String] {
-        guard let list = call.value("To_Account")?.array, !list.isEmpty else {
-            throw TencentPushError.badBody("To_Account is no array or empty.")
+        try texts(
+            call.value("To_Account"), "To_Account", max: usersMax, tooMany: TencentPushError.tooManyUsers,
+            invalid: TencentPushError.badUser)
+    }
+
+    /// At least one text, and nothing else.
+    static func texts(
+        _ value: RawJSON?, _ name: String, max: Int, tooMany: TencentError, invalid: TencentError
+    ) throws(TencentError) -> [String] {
+        guard let list = value?.array, !list.isEmpty else {
+            throw TencentPushError.badBody("\(name) is no array or empty.")
         }
-        guard list.count <= usersMax else { throw TencentPushError.tooManyUsers }
-        let users = list.compactMap(\.string)
-        guard users.count == list.count else { throw TencentPushError.badUser }
-        return users
+        guard list.count <= max else { throw tooMany }
+        let texts = list.compactMap(\.string)
+        guard texts.count == list.count else { throw invalid }
+        return texts
     }
 
     /// Users with what is said of each, under the name of today or the older one.
-    static func items(
-        _ name: String, older: String, of call: TencentCall
-    ) throws(TencentError) -> [(userID: String, item: JSONObject)] {
+    static func items<Item>(
+        _ name: String, older: String, of call: TencentCall,
+        _ read: (_ userID: String, _ item: JSONObject) throws(TencentError) -> Item
+    ) throws(TencentError) -> [Item] {
         guard let list = call.value(name, older)?.array, !list.isEmpty else {
             throw TencentPushError.badBody("\(name) is no array or empty.")
         }
         guard list.count <= usersMax else { throw TencentPushError.tooManyUsers }
-        var items: [(userID: String, item: JSONObject)] = []
+        var items: [Item] = []
         for value in list {
             guard let item = value.object else {
                 throw TencentPushError.badBody("\(name) has an entry that is no object.")
             }
             guard let userID = item["To_Account"]?.string else { throw TencentPushError.badUser }
-            items.append((userID, item))
+            items.append(try read(userID, item))
         }
         return items
+    }
+
+    /// The answer to a question: what is known of each user, under the name of today and the older one.
+    static func fields<User: Sendable>(
+        _ name: String, older: String, _ users: [User], userID: @escaping @Sendable (User) -> String,
+        write: @escaping @Sendable (User, inout JSONWriter) -> Void
+    ) -> TencentFields {
+        { writer in
+            for name in [name, older] {
+                writer.array(name) { writer in
+                    for user in users {
+                        writer.object { writer in
+                            writer.member("To_Account", userID(user))
+                            write(user, &writer)
+                        }
+                    }
+                }
+            }
+        }
     }
 }

@@ -36,26 +36,15 @@ struct TencentTagging: Sendable {
         let found = try await TencentPushError.translating(TencentPushError.badTag) {
             try await tags.tags(of: users, as: call.principal)
         }
-        return { writer in
-            for name in ["UserTags", "Tags"] {
-                writer.array(name) { writer in
-                    for user in found {
-                        writer.object { writer in
-                            writer.member("To_Account", user.userID)
-                            writer.array("Tags") { writer in for tag in user.tags { writer.string(tag) } }
-                        }
-                    }
-                }
-            }
+        return TencentUserList.fields("UserTags", older: "Tags", found, userID: \.userID) { user, writer in
+            writer.array("Tags") { writer in for tag in user.tags { writer.string(tag) } }
         }
     }
 
     private static func changes(of call: TencentCall) throws(TencentError) -> [UserTags] {
-        var changes: [UserTags] = []
-        for (userID, item) in try TencentUserList.items("UserTags", older: "Tags", of: call) {
-            changes.append(UserTags(userID: userID, tags: try list(item["Tags"], "Tags")))
+        try TencentUserList.items("UserTags", older: "Tags", of: call) { userID, item throws(TencentError) in
+            UserTags(userID: userID, tags: try list(item["Tags"], "Tags"))
         }
-        return changes
     }
 
     /// Tags that a caller names, each once: at least one, at most 10.

@@ -9,7 +9,6 @@ enum VivoResult {
     static let otherApp = 10094
     static let category = 10096
     static let classification = 10097
-    static let dailyVolume = 10070
     static let tooManySends = 10072
     static let tooManyLogins = 10093
     static let illegalRegId = 10302

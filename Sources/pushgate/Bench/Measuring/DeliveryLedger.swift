@@ -48,6 +48,7 @@ final class DeliveryLedger: Sendable {
         var expected = 0
         var delivered = 0
         var doubled = 0
+        var kept = 0
     }
 
     private let state = Mutex(State())
@@ -120,6 +121,9 @@ final class DeliveryLedger: Sendable {
         }
     }
 
+    /// One arrived and is kept from the count (``Miscount/lost``): there is no use in waiting for it.
+    func keptFromCount() { state.withLock { $0.kept += 1 } }
+
     /// Copies on their way, about: refused messages that arrived all the same are not taken into account.
     var outstanding: Int { state.withLock { $0.expected - $0.delivered } }
 
@@ -153,7 +157,7 @@ final class DeliveryLedger: Sendable {
     func waitForArrivals(besides missing: Int = 0, quiet: Duration = .seconds(5)) async throws -> Int {
         var last = -1
         var quietSince = ContinuousClock.now
-        while outstanding > missing {
+        while outstanding > max(missing, state.withLock { $0.kept }) {
             let delivered = delivered
             if delivered != last { (last, quietSince) = (delivered, .now) }
             if ContinuousClock.now - quietSince > quiet { break }
