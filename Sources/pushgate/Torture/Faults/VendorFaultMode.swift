@@ -16,6 +16,9 @@ struct VendorFaultMode: Sendable {
 
     var name: String { "\(vendor) \(fault["fault"]?.string ?? "")" }
 
+    /// It befalls single tokens of requests that are answered.
+    var isPerToken: Bool { ["deadTokens", "partialBatch"].contains(fault["fault"]?.string) }
+
     /// The first of them needs that nothing is under way to the phones of the dead tokens: what a vendor had shown before
     /// it called the token dead would be shown by the next one, too.
     static func all(dead tokens: [String]) -> [VendorFaultMode] {
