@@ -71,12 +71,12 @@ struct JobWalk {
         guard isAnyNoted == true else { return try rows.finishWalk(message.key, at: now) }
         try db.execute(
             sql: "UPDATE job SET phase = 1, after_device = 0, not_before = ? WHERE message = ?",
-            arguments: [try deadline(of: message), message.key.rawValue])
+            arguments: [try deadline(of: message, isOver: false), message.key.rawValue])
     }
 
     /// Devices that had time to acknowledge, once it is over.
     private func decideLate(_ message: ArchivedMessage, after: Int64) throws -> JobStep {
-        let deadline = try deadline(of: message)
+        let deadline = try deadline(of: message, isOver: true)
         guard deadline <= now else {
             try db.execute(
                 sql: "UPDATE job SET not_before = ? WHERE message = ?", arguments: [deadline, message.key.rawValue])
@@ -101,13 +101,17 @@ struct JobWalk {
 
     /// From when the broker had it, or from archiving where the broker is away. What was sent before this gateway
     /// started gets its whole time again, for devices have to come back first.
-    private func deadline(of message: ArchivedMessage) throws -> Milliseconds {
+    ///
+    /// - Parameter isOver: the deadline that was noted has passed.
+    private func deadline(of message: ArchivedMessage, isOver: Bool) throws -> Milliseconds {
         guard message.state == .live else { return now }
         let publishedAt = try Int64.fetchOne(
             db.cachedStatement(sql: "SELECT published_at FROM broadcast WHERE message = ? ORDER BY seq LIMIT 1"),
             arguments: [message.key.rawValue])
         let allowed = FallbackRule.deadline(for: message, isInBackground: false, limits: limits)
-        let began = max(publishedAt ?? message.serverTime, min(startedAt, now))
+        // Server times never go back: those after a clock that was set back are ahead of it, for as long as it was.
+        let given = publishedAt ?? message.serverTime
+        let began = max(given <= now ? given : isOver ? 0 : now, min(startedAt, now))
         return began + Int64(allowed / .milliseconds(1))
     }
 

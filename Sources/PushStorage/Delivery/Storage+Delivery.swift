@@ -147,10 +147,11 @@ extension Storage: DeliveryStore {
                         created_at = min(created_at, ?1), claimed_at = min(claimed_at, ?1), updated_at = ?1
                     WHERE state = 'waiting' AND max(created_at, ifnull(claimed_at, 0)) > ?1
                     """, arguments: [now])
+            // A job whose message is older got its time from when the broker had it: it looks at that again now.
             try writer.db.execute(
                 sql: """
-                    UPDATE job SET not_before = max(?1, not_before - (m.server_time - ?1)) FROM message m
-                    WHERE m.key = job.message AND m.server_time > ?1 AND job.phase < 2 AND job.not_before > ?1
+                    UPDATE job SET not_before = max(?1, iif(m.server_time > ?1, not_before - (m.server_time - ?1), 0))
+                    FROM message m WHERE m.key = job.message AND job.phase < 2 AND job.not_before > ?1
                     """, arguments: [now])
             try writer.db.execute(
                 sql: """

@@ -32,6 +32,11 @@ enum StableIdentifier {
     /// 32 hexadecimal digits.
     static func hexText(of push: VendorPush) -> String { hex(digest(["hex"] + parts(of: push)).prefix(16)) }
 
+    /// 32 hexadecimal digits that do not change when the message is edited between two tries.
+    static func messageText(of push: VendorPush) -> String {
+        hex(digest(["message", push.tenantNo, push.messageID, push.deviceID]).prefix(16))
+    }
+
     /// Hexadecimal digits, at most 64, that stand for this revision of the message, whatever device it goes to.
     static func revisionText(of push: VendorPush, digits: Int) -> String {
         String(hex(digest(["revision", push.tenantNo, push.messageID, "\(push.revision)"])).prefix(digits))

@@ -13,7 +13,9 @@ struct WebhookRequest: Sendable, Equatable {
 
     init(_ push: VendorPush, secret: WebhookSecret, now: Milliseconds) {
         body = PayloadFit.fit(push, bytesMax: Self.bodyMax) { Self.build($0, now: now) }
-        headers = Self.headers(id: "msg_" + StableIdentifier.hexText(of: push), body: body, secret: secret, now: now)
+        // A receiver cannot take back what it has shown: a try after an edit is the same event as the one before it.
+        headers = Self.headers(
+            id: "msg_" + StableIdentifier.messageText(of: push), body: body, secret: secret, now: now)
     }
 
     /// An event of another type that asks for nothing: it shows whether the receiver is there.

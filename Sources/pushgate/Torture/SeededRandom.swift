@@ -17,6 +17,7 @@ struct SeededRandom: RandomNumberGenerator {
         case device = 0x3000
         case faults = 0x4000
         case fault = 0x5000
+        case vendor = 0x6000
     }
 
     mutating func next() -> UInt64 {

@@ -12,6 +12,12 @@ struct Torture: AsyncParsableCommand {
             lost, stuck or missing from the archive, nobody may have what was not meant for them, and no person may see \
             anything twice: otherwise exit code 1, with the ids and their traces. The choices are those of the seed, \
             which is printed.
+
+            Faults: \(TorturePlan.Fault.allCases.map(\.rawValue).joined(separator: ", ")). --short has each of them, \
+            some less often; there the broker refuses for \(Int(TorturePlan.short.refusal / .seconds(1))) s instead of \
+            \(Int(TorturePlan.full.refusal / .seconds(1))), and the 2000 sessions are there for the reload alone. A full \
+            disk needs the right to mount, a call of the store that fails needs strace: otherwise they are skipped, \
+            which the table says.
             """, shouldDisplay: false)
 
     @Flag(help: "The full counts (hours) instead of five minutes.")
@@ -26,7 +32,8 @@ struct Torture: AsyncParsableCommand {
     var devices = 300
     @Option(help: "Tenants.")
     var tenants = 5
-    @Option(help: "Connected devices beside them that nobody writes to. (default: 1750 with --full, else none)")
+    @Option(
+        help: "Connected devices beside them that nobody writes to, when the broker is told to reload. (default: 1750)")
     var quietSessions: Int?
     @Option(help: "Only these faults, separated by commas.")
     var only: String?
@@ -57,6 +64,7 @@ struct Torture: AsyncParsableCommand {
             }
             plan.counts = plan.counts.filter { names.contains($0.key.rawValue) }
         }
+        if let quietSessions { plan.quietSessions = quietSessions }
         if let times { plan.counts = plan.counts.mapValues { _ in times } }
         return plan
     }
@@ -70,13 +78,13 @@ struct Torture: AsyncParsableCommand {
             progress("seed \(seed)   (repeat with --seed \(seed))")
             let result = try await TortureRun(
                 plan: plan(), seed: seed, rate: rate,
-                world: .init(tenants: tenants, devices: devices), quietSessions: quietSessions ?? (full ? 1750 : 0),
+                world: .init(tenants: tenants, devices: devices),
                 settle: .seconds(settle), folder: path,
                 progress: progress
             ).run()
             say(json ? result.json.description : result.table)
             guard result.isGood else {
-                progress("everything about it is in \(path)")
+                progress("seed \(seed) has gone wrong: everything about it is in \(path)")
                 throw ExitCode.failure
             }
             try? FileManager.default.removeItem(atPath: path)  // what is left does no harm

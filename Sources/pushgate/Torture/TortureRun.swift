@@ -8,8 +8,6 @@ struct TortureRun {
     let seed: UInt64
     let rate: Int
     let world: TortureWorld.Settings
-    /// Sessions beside those that messages go to.
-    let quietSessions: Int
     let settle: Duration
     let folder: String
     let progress: @Sendable (String) -> Void
@@ -34,6 +32,9 @@ struct TortureRun {
 
     private func run(on stage: TortureStage) async throws -> TortureResult {
         let began = ContinuousClock.now
+        let progress = { @Sendable [progress] (text: String) in
+            progress("\(Int((ContinuousClock.now - began) / .seconds(1))) s: \(text)")
+        }
         let ledger = try LedgerPipe(outputFile: folder + "/ledger.json")
         let client = HTTPClient(configuration: Self.clientConfiguration)
         defer { Task { try? await client.shutdown() } }  // the process ends anyway
@@ -45,22 +46,27 @@ struct TortureRun {
         progress("registering \(world.devices) devices of \(world.tenants) tenants")
         let people = try await TortureWorld(
             world, seed: seed, stage: stage, loops: loops, client: client, ledger: ledger)
-        try await people.putVendorSettings(stage.simulatorSettings)
+        try await people.putVendorSettings()
         let connecting = people.devices.filter(\.behaviour.connects)
         for device in connecting { try device.comeOnline() }
         _ = try await stage.waitFor("the devices to connect", within: .seconds(60)) {
             connecting.allSatisfy(\.isConnected) ? true : nil
         }
 
+        let needsQuiet = plan.counts[.brokerReload] ?? 0 > 0
+        if needsQuiet { progress("registering \(plan.quietSessions) more") }
         let quiet = try await QuietSessions(
-            quietSessions, of: people.tenants[0], at: GatewayAPI(stage.url, client: client))
+            needsQuiet ? plan.quietSessions : 0, of: people.tenants[0], at: GatewayAPI(stage.url, client: client))
 
         let load = TortureLoad(world: people, seed: seed, rate: rate, ledger: ledger)
-        let director = FaultDirector(stage: stage, world: people, load: load, seed: seed) { [progress] text in
+        let director = FaultDirector(
+            stage: stage, world: people, load: load, quiet: quiet, plan: plan, seed: seed
+        ) { text in
             let counters = load.counters
             progress("\(text)   (\(counters.accepted) accepted, \(counters.underWay) under way)")
         }
         let patience = Self.patience
+        let sendingBegan = ContinuousClock.now
         let sending = Task { await load.run(patience: patience) }
         let flushing = Task {
             while !Task.isCancelled {
@@ -70,8 +76,10 @@ struct TortureRun {
         }
         let wandering = connecting.filter { $0.behaviour == .wanders }.map { device in Task { await device.wander() } }
         defer { for task in wandering + [sending, flushing] { task.cancel() } }
-        try await director.run(plan)
+        try await director.run()
+        await quiet.disconnect()
 
+        let sendingSeconds = Int((ContinuousClock.now - sendingBegan) / .seconds(1))
         progress("no more faults: waiting for what is under way")
         sending.cancel()
         await sending.value
@@ -87,7 +95,8 @@ struct TortureRun {
         for loop in loops { await loop.shutdown(drain: .zero) }
         return TortureResult(
             seed: seed, plan: plan, done: director.done, skipped: director.skipped, report: report, traces: traces,
-            sending: load.counters, lastRepeat: load.lastRepeat, settlement: settlement,
+            sending: load.counters, devices: people.devices, lastRepeat: load.lastRepeat, settlement: settlement,
+            sendingSeconds: sendingSeconds,
             seconds: Int((ContinuousClock.now - began) / .seconds(1)))
     }
 

@@ -21,6 +21,8 @@ final class TortureStage: Sendable {
         var gateway: ChildProcess?
         var simulator: ChildProcess?
         var simulatorSettings = JSONValue.null
+        /// What is wrong with a vendor now.
+        var vendorFault: JSONValue?
         var starts = 0
     }
 
@@ -83,7 +85,11 @@ final class TortureStage: Sendable {
             guard let line = simulator.output.split(separator: "\n").last else { return nil }
             return try? JSONValue(parsing: Array(line.utf8))  // not whole yet
         }
-        state.withLock { $0.simulatorSettings = greeting["settings"] ?? .null }
+        let fault = state.withLock { state in
+            state.simulatorSettings = greeting["settings"] ?? .null
+            return state.vendorFault
+        }
+        if let fault { try await post(fault) }
     }
 
     /// Until the gateway says that it is ready.
@@ -139,15 +145,33 @@ final class TortureStage: Sendable {
 
     // MARK: Vendors
 
-    /// Sets a fault at the simulator, as its control page takes it.
+    /// Sets a fault at the simulator, as its control page takes it; it holds until it is cleared, also when the simulator
+    /// is killed and started again meanwhile.
     func inject(_ fault: JSONValue) async throws {
-        _ = try await GatewayAPI("http://127.0.0.1:\(simulatorPort)", client: CommandLineClient.shared)
-            .call(.post, ["faults"], body: fault)
+        state.withLock { $0.vendorFault = fault }
+        try await patiently("a fault at the vendor simulator") { try await post(fault) }
+    }
+
+    private func post(_ fault: JSONValue) async throws {
+        _ = try await simulatorAPI.call(.post, ["faults"], body: fault)
     }
 
     func clearVendorFaults() async throws {
-        _ = try await GatewayAPI("http://127.0.0.1:\(simulatorPort)", client: CommandLineClient.shared)
-            .call(.delete, ["faults"])
+        state.withLock { $0.vendorFault = nil }
+        try await patiently("the end of a fault at the vendor simulator") {
+            _ = try await simulatorAPI.call(.delete, ["faults"])
+        }
+    }
+
+    /// By vendor: `{requests, accepted, refused, disturbed}` since it was started.
+    func simulatorCounters() async throws -> JSONValue {
+        try await patiently("the vendor simulator's counters") {
+            try await simulatorAPI.call(.get, ["counters"]).json()
+        }
+    }
+
+    private var simulatorAPI: GatewayAPI {
+        GatewayAPI("http://127.0.0.1:\(simulatorPort)", client: CommandLineClient.shared)
     }
 
     /// The end of what the gateway wrote.
@@ -158,7 +182,8 @@ final class TortureStage: Sendable {
 
     /// Pushes that are queued, as of a few seconds ago.
     func pushesWaiting() async throws -> Int {
-        let text = String(decoding: try await operatorAPI().call(.get, ["metrics"]).bytes, as: UTF8.self)
+        let answer = try await patiently("the metrics") { try await operatorAPI().call(.get, ["metrics"]) }
+        let text = String(decoding: answer.bytes, as: UTF8.self)
         return text.split(separator: "\n").reduce(0) { sum, line in
             guard line.hasPrefix(Self.waitingMetric), let value = line.split(separator: " ").last else { return sum }
             return sum + Int(Double(value) ?? 0)
@@ -168,6 +193,21 @@ final class TortureStage: Sendable {
     private static let waitingMetric = "pushgate_pushes_waiting"
 
     // MARK: Waiting
+
+    /// A call that has to succeed, however often it takes: gateway and simulator are killed at any time.
+    func patiently<Answer>(_ what: String, _ body: () async throws -> Answer) async throws -> Answer {
+        let deadline = ContinuousClock.now + .seconds(90)
+        while true {
+            do {
+                return try await body()
+            } catch let error as CancellationError {
+                throw error
+            } catch {
+                guard ContinuousClock.now < deadline else { throw TortureFault("\(what): \(error)") }
+                try await Task.sleep(for: .milliseconds(100))
+            }
+        }
+    }
 
     func waitFor<Answer>(
         _ what: String, within limit: Duration, _ look: () async throws -> Answer?

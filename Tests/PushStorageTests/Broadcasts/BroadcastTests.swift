@@ -213,6 +213,45 @@ import Testing
         #expect(try await crowd.job("b")?.state == .done)
     }
 
+    @Test(arguments: [false, true])
+    func `what was archived after the clock was set back waits no longer than its time`(_ isPublished: Bool)
+        async throws
+    {
+        let store = try await TestStore()
+        var crowd = try await Crowd.make(1, in: store)
+        crowd.connected = ["dev_u0"]
+        let now = store.clock.now
+        store.clock.advance(3_600_000)
+        try await store.send("ahead", to: "user:u0")
+        store.clock.advance(now - store.clock.now)
+        // Its server time is an hour ahead: those never go back.
+        try await store.send("b", Self.everyone)
+        try await crowd.step(startedAt: now - 60_000)
+        if isPublished { try await crowd.publish() }
+        #expect(try await crowd.pushes() == [:])
+        store.clock.advance(10_000)
+        try await crowd.walk()
+        #expect(try await crowd.pushes() == ["waiting": 1])
+    }
+
+    @Test func `what the broker got while the clock was ahead waits its time once it was set back`() async throws {
+        let store = try await TestStore()
+        var crowd = try await Crowd.make(1, in: store)
+        crowd.connected = ["dev_u0"]
+        try await store.send("b", Self.everyone)
+        let now = store.clock.now
+        store.clock.advance(86_400_000)
+        try await crowd.publish()
+        try await crowd.step(startedAt: now - 60_000)
+        store.clock.advance(now - store.clock.now)
+        try await store.storage.clockWentBack(to: now)
+        try await crowd.walk()
+        #expect(try await crowd.pushes() == [:])
+        store.clock.advance(10_000)
+        try await crowd.walk()
+        #expect(try await crowd.pushes() == ["waiting": 1])
+    }
+
     @Test(arguments: [
         ("never", [:]), ("always", ["waiting": 2]), ("offline", ["waiting": 1]),
     ])

@@ -58,6 +58,9 @@ import Testing
         let second = WebhookRequest(push(.webhook), secret: secret, now: exampleNow + 5000)
         let id = try #require(first.headers.first(name: "webhook-id"))
         #expect(second.headers.first(name: "webhook-id") == id)
+        // Nobody knows whether the first try was shown: the edit since is no second notification.
+        let edited = WebhookRequest(push(.webhook) { $0.revision = 1 }, secret: secret, now: exampleNow)
+        #expect(edited.headers.first(name: "webhook-id") == id)
         #expect(!id.contains("."))
         #expect(first.headers.first(name: "webhook-timestamp") == "1700000000")
         #expect(second.headers.first(name: "webhook-timestamp") == "1700000005")

@@ -42,13 +42,15 @@ extension FaultDirector {
         if killsSimulator { try await stage.startSimulator() }
         if killsGateway || killsBroker { try await untilBroker(isNot: old) }
         // Its credentials are new with each start.
-        if killsSimulator { try await world.putVendorSettings(stage.simulatorSettings) }
+        if killsSimulator { try await world.putVendorSettings() }
     }
 
-    func stopGateway(_ random: inout SeededRandom) async throws {
+    /// A third of them shorter than a client's patience, a third longer than that of most.
+    func stopGateway(_ number: Int, _ random: inout SeededRandom) async throws {
+        let lengths = [1.0...4, 4...12, 12...20]
         stage.signalGateway(SIGSTOP)
         defer { stage.signalGateway(SIGCONT) }
-        try await Task.sleep(for: random.duration(1...20))
+        try await Task.sleep(for: random.duration(lengths[number % lengths.count]))
         stage.signalGateway(SIGCONT)
         try await stage.untilReady()
     }

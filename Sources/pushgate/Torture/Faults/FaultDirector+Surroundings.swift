@@ -2,16 +2,8 @@ import Foundation
 import Glibc
 import PushGateClient
 
-/// What goes wrong around the gateway: the broker, vendors, clock and clients.
+/// What goes wrong around the gateway: the broker, the clock and clients.
 extension FaultDirector {
-    func spoilVendor(_ number: Int, _ random: inout SeededRandom) async throws {
-        try await stage.inject(VendorFaultModes.all[number % VendorFaultModes.all.count])
-        try await Task.sleep(for: random.duration(1...2))
-        try await stage.clearVendorFaults()
-        // A stopped credential starts again with the settings.
-        try await world.putVendorSettings(stage.simulatorSettings)
-    }
-
     func jump(_ number: Int, _ random: inout SeededRandom) async throws {
         let now = Int64(Date().timeIntervalSince1970)
         let hour: Int64 = 3600
@@ -39,9 +31,13 @@ extension FaultDirector {
     }
 
     func reloadBroker() async throws {
+        try quiet.connect()
+        try await quiet.untilConnected()
         guard stage.signalBroker(SIGHUP) else { throw TortureFault("there was no broker to reload") }
         try await Task.sleep(for: .seconds(1))
         try await stage.untilReady()
+        try await quiet.untilConnected()
+        if !plan.keepsQuietSessions { await quiet.disconnect() }
     }
 
     func takeOver(_ random: inout SeededRandom) async throws {
@@ -70,7 +66,7 @@ extension FaultDirector {
             RefusingBroker(port: stage.mqttPort)
         }
         stage.signalGateway(SIGCONT)
-        let end = ContinuousClock.now + .seconds(60)
+        let end = ContinuousClock.now + plan.refusal
         while ContinuousClock.now < end {
             refuser.refuseThoseWaiting()
             try await Task.sleep(for: .milliseconds(20))

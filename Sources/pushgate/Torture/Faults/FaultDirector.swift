@@ -7,6 +7,8 @@ final class FaultDirector {
     let stage: TortureStage
     let world: TortureWorld
     let load: TortureLoad
+    let quiet: QuietSessions
+    let plan: TorturePlan
     let seed: UInt64
     let progress: @Sendable (String) -> Void
     private(set) var done: [TorturePlan.Fault: Int] = [:]
@@ -14,17 +16,39 @@ final class FaultDirector {
     private(set) var skipped: [TorturePlan.Fault: String] = [:]
 
     init(
-        stage: TortureStage, world: TortureWorld, load: TortureLoad, seed: UInt64,
-        progress: @escaping @Sendable (String) -> Void
+        stage: TortureStage, world: TortureWorld, load: TortureLoad, quiet: QuietSessions, plan: TorturePlan,
+        seed: UInt64, progress: @escaping @Sendable (String) -> Void
     ) {
         self.stage = stage
         self.world = world
         self.load = load
+        self.quiet = quiet
+        self.plan = plan
         self.seed = seed
         self.progress = progress
     }
 
-    func run(_ plan: TorturePlan) async throws {
+    func run() async throws {
+        let vendors = VendorLane(
+            stage: stage, world: world, load: load, seed: seed, times: plan.counts[.vendor] ?? 0, pushes: plan.pushes,
+            progress: progress)
+        let lane = Task { try await vendors.run() }
+        do {
+            try await runSchedule()
+        } catch {
+            lane.cancel()
+            _ = try? await lane.value  // the first error is the one to tell
+            throw error
+        }
+        done[.vendor] = try await lane.value
+        // Nothing is wrong any more, and everything that was must be made good.
+        try stage.setClock(offsetSeconds: 0)
+        try await stage.clearVendorFaults()
+        try await stage.untilReady()
+        try await world.putVendorSettings()
+    }
+
+    private func runSchedule() async throws {
         let schedule = plan.schedule(seed: seed)
         for (step, next) in schedule.enumerated() {
             var random = SeededRandom(seed: seed, .fault, step)
@@ -39,16 +63,12 @@ final class FaultDirector {
             let took = (ContinuousClock.now - began) / .milliseconds(1)
             progress("\(step + 1)/\(schedule.count) \(next.fault.rawValue): ready again after \(Int(took)) ms")
         }
-        // Nothing is wrong any more, and everything that was must be made good.
-        try stage.setClock(offsetSeconds: 0)
-        try await stage.clearVendorFaults()
-        try await stage.untilReady()
-        try await world.putVendorSettings(stage.simulatorSettings)
     }
 
     private func reasonToSkip(_ fault: TorturePlan.Fault) -> String? {
         switch fault {
         case .diskFull: stage.disk.reason
+        case .storeCall: Strace.path == nil ? "strace is not installed" : nil
         default: nil
         }
     }
@@ -58,9 +78,10 @@ final class FaultDirector {
         case .gatewayKilled: try await killGateway(&random)
         case .brokerKilled: try await killBroker()
         case .severalKilled: try await killSeveral(&random)
-        case .gatewayStopped: try await stopGateway(&random)
+        case .gatewayStopped: try await stopGateway(number, &random)
+        case .storeCall: try await failStoreCall(number, &random)
         case .diskFull: try await fillDisk(&random)
-        case .vendor: try await spoilVendor(number, &random)
+        case .vendor: break  // has a lane of its own
         case .clockJump: try await jump(number, &random)
         case .idleConnections: try await holdIdleConnections()
         case .brokerRefuses: try await refuseAtBroker()

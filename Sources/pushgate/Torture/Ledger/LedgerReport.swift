@@ -5,13 +5,13 @@ struct LedgerReport {
     enum Fault: String, CaseIterable {
         /// Accepted, in the archive, and passed over at a device; or the archive has a gap.
         case lost
-        /// At somebody who was no receiver, or refused and still there.
+        /// At somebody who was no receiver, refused and still there, or to be read after it was revoked.
         case unexpected
         /// A person sees it twice: handed over twice by a device, twice in an inbox, two notifications at once.
         case visibleDuplicate = "visible duplicates"
         /// Accepted, and neither delivered nor pushed after the time to settle.
         case stuck
-        /// Accepted, and not in the archive.
+        /// Accepted, and not in the archive; or an edit was, and it does not say so.
         case falselyAcknowledged = "falsely acknowledged"
         /// Refused although nothing was wrong with it.
         case refused
@@ -64,7 +64,7 @@ struct LedgerReport {
 
     func count(_ fault: Fault) -> Int { findings.count { $0.fault == fault } }
 
-    private mutating func add(_ fault: Fault, _ message: Int?, _ device: Int?, _ text: String) {
+    mutating func add(_ fault: Fault, _ message: Int?, _ device: Int?, _ text: String) {
         findings.append(Finding(fault, message: message, device: device, text))
     }
 
@@ -79,7 +79,8 @@ struct LedgerReport {
         var devicesOf: [Int: [Int]] = [:]
         for (index, device) in ledger.devices { devicesOf[device.account, default: []].append(index) }
         for (number, message) in ledger.messages {
-            let there = message.accounts.count { ledger.inboxes[$0]?.entries[number] != nil }
+            let places = message.places
+            let there = places.count { ledger.logs[$0]?.entries[.init(number, 0)] != nil }
             if let code = message.refusal {
                 add(.refused, number, nil, code)
                 if there > 0 { add(.unexpected, number, nil, "refused with \(code), and in \(there) inboxes") }
@@ -87,36 +88,40 @@ struct LedgerReport {
             }
             guard message.acceptedAt != nil else {
                 // Never answered: it may be there or not, but not by half.
-                if there > 0, there < message.accounts.count {
-                    add(.lost, number, nil, "in \(there) of \(message.accounts.count) inboxes")
+                if there > 0, there < places.count {
+                    add(.lost, number, nil, "in \(there) of \(places.count) inboxes")
                 }
                 continue
             }
-            for account in message.accounts {
-                guard let seq = ledger.inboxes[account]?.entries[number] else {
-                    add(.falselyAcknowledged, number, nil, "not in the inbox of account \(account)")
-                    continue
-                }
-                for index in devicesOf[account] ?? [] where index != message.sender {
-                    delivery(of: number, seq: seq, to: index, ledger)
-                }
+            for place in places where ledger.logs[place]?.entries[.init(number, 0)] == nil {
+                add(.falselyAcknowledged, number, nil, "not in \(place)")
             }
+            for account in message.accounts {
+                for index in devicesOf[account] ?? [] { delivery(of: number, message, to: index, ledger) }
+            }
+            if message.editTried > 0 || message.revokeTried { changes(number, message, devicesOf, ledger) }
         }
     }
 
-    private mutating func delivery(of number: Int, seq: Int64, to index: Int, _ ledger: Ledger) {
+    private mutating func delivery(of number: Int, _ message: Ledger.Message, to index: Int, _ ledger: Ledger) {
         guard let device = ledger.devices[index] else { return }
         switch device.kind {
         case .connects:
-            guard device.received[number] == nil else { return }
-            if seq <= device.last {
-                add(.lost, number, index, "seq \(seq) was passed over, the device is at \(device.last)")
-            } else {
-                add(.stuck, number, index, "seq \(seq) has not arrived, the device is at \(device.last)")
+            let last = message.tenant == nil ? device.last : device.lastBroadcast
+            let log = ledger.logs[message.place(for: device.account)]
+            // A device does not hand over what it sent itself; it has it.
+            for revision in Int64(index == message.sender ? 1 : 0)...Int64(max(1, message.editTried)) {
+                let key = Ledger.RevisionKey(number, revision)
+                guard let seq = log?.entries[key], device.received[key] == nil else { continue }
+                if seq <= last {
+                    add(.lost, number, index, "seq \(seq) was passed over, the device is at \(last)")
+                } else {
+                    add(.stuck, number, index, "seq \(seq) has not arrived, the device is at \(last)")
+                }
             }
         case .away:
-            // A copy of what the account itself wrote is not pushed.
-            guard device.token != nil, !ledger.isSender(account: device.account, of: number),
+            // A copy of what the account itself wrote is not pushed, nor what was revoked before its turn came.
+            guard !device.tokens.isEmpty, !ledger.isSender(account: device.account, of: number), !message.revokeTried,
                 ledger.pushes[.init(device: index, message: number)] == nil
             else { return }
             add(.stuck, number, index, "no push has reached the vendor")

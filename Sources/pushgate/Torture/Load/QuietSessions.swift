@@ -1,5 +1,4 @@
 import Foundation
-import PushCredentials
 import PushGateClient
 
 /// Connected devices that nobody writes to: the broker has to look after them all the same.
@@ -8,26 +7,44 @@ final class QuietSessions: Sendable {
     private let clients: [DeviceClient]
 
     init(_ count: Int, of tenant: TortureWorld.Tenant, at api: GatewayAPI) async throws {
-        let loop = try ClientLoop()
-        let now = Int64(Date().timeIntervalSince1970)
         var sessions: [DeviceSession] = []
         try await withThrowingTaskGroup(of: DeviceSession.self) { group in
             for number in 0..<count {
                 if number >= 16, let session = try await group.next() { sessions.append(session) }
-                let user = "quiet\(number)"
-                let signature = try UserSignature.makeJWT(
-                    appID: tenant.app.id, userID: user, key: tenant.app.signingKey, issuedAt: now,
-                    expiresAt: now + 3600)
                 group.addTask {
-                    try await api.register(
-                        DeviceRegistration(uniqueCode: user, userID: user, osType: .android), signature: signature)
+                    try await tenant.register("quiet\(number)", user: "quiet\(number)", tokens: [], api)
                 }
             }
             for try await session in group { sessions.append(session) }
         }
+        let loop = try ClientLoop()
         self.loop = loop
-        clients = sessions.map { DeviceClient($0, loop: loop) { _, _ in } }
-        for client in clients { try client.connect() }
+        var options = DeviceClient.Options()
+        options.receivesBroadcasts = false
+        clients = sessions.map { DeviceClient($0, loop: loop, options: options) { _, _ in } }
+    }
+
+    func connect() throws {
+        for client in clients {
+            do { try client.connect() } catch DeviceClientError.alreadyConnected { continue }
+        }
+    }
+
+    func untilConnected(within limit: Duration = .seconds(60)) async throws {
+        let deadline = ContinuousClock.now + limit
+        while !clients.allSatisfy(\.isConnected) {
+            guard ContinuousClock.now < deadline else {
+                let connected = clients.count(where: \.isConnected)
+                throw TortureFault("only \(connected) of \(clients.count) quiet sessions after \(limit)")
+            }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    func disconnect() async {
+        await withDiscardingTaskGroup { group in
+            for client in clients { group.addTask { await client.disconnect() } }
+        }
     }
 
     func end() async { await loop.shutdown(drain: .zero) }

@@ -5,7 +5,8 @@ import Synchronization
 final class TortureDevice: Sendable {
     enum Behaviour: Sendable, CaseIterable {
         case good
-        /// Vanishes without closing, or says goodbye, and comes back.
+        /// Vanishes without closing, or says goodbye, and comes back; or connects anew before the old connection has
+        /// ended, as a phone does that switches networks.
         case wanders
         /// Stops reading for seconds at a time.
         case readsSlowly
@@ -42,13 +43,22 @@ final class TortureDevice: Sendable {
         var generation = 0
         /// The highest number handed over, one after the other.
         var last: Int64 = 0
+        var lastBroadcast: Int64 = 0
         var rewinds = 0
         /// Of clients that are gone.
         var repeats: Int64 = 0
         var missing: Int64 = 0
         var isAway = false
+        var comings = Comings()
         var random: SeededRandom
     }
+
+    /// How often it went away and came back.
+    struct Comings: Sendable {
+        var left = 0
+        var switched = 0
+    }
+    var comings: Comings { state.withLock { $0.comings } }
 
     init(
         index: Int, session: DeviceSession, behaviour: Behaviour, loop: ClientLoop, ledger: LedgerPipe,
@@ -64,12 +74,13 @@ final class TortureDevice: Sendable {
 
     private var client: DeviceClient? { state.withLock { $0.client } }
     var isConnected: Bool { client?.isConnected ?? false }
-    /// The highest number handed over.
+    /// The highest numbers handed over.
     var last: Int64 { state.withLock { $0.last } }
+    var lastBroadcast: Int64 { state.withLock { $0.lastBroadcast } }
 
     // MARK: Connecting
 
-    private func makeClient(generation: Int, from last: Int64) -> DeviceClient {
+    private func makeClient(_ state: State) -> DeviceClient {
         var options = DeviceClient.Options()
         options.acknowledgement = behaviour == .neverAcknowledges ? .never : .automatic
         options.repeatAfter = .seconds(2)
@@ -78,8 +89,9 @@ final class TortureDevice: Sendable {
         options.reconnectMaximum = .seconds(2)
         options.requestsWaitingMax = 500
         let store = MemoryStore()
-        store.save(LocalPosition(account: session.account, seq: last))
+        store.save(LocalPosition(account: session.account, seq: state.last, broadcastSeq: state.lastBroadcast))
         options.store = store
+        let generation = state.generation
         return DeviceClient(session, loop: loop, options: options) { [weak self] _, event in
             try self?.handle(event, generation)
         }
@@ -93,10 +105,21 @@ final class TortureDevice: Sendable {
             if behaviour == .readsSlowly, pausesNow { throw NotNow() }
             try state.withLock { state in
                 guard generation == state.generation else { throw NotNow() }
-                if let seq = entry.seq, entry.channel == .inbox { state.last = max(state.last, seq) }
-                guard !entry.type.isEvent, let message = Ledger.message(of: entry.id) else { return }
-                ledger.tell(
-                    .received(device: index, message: message, revision: entry.revision, seq: entry.seq ?? 0))
+                let seq = entry.seq ?? 0
+                switch entry.channel {
+                case .inbox: state.last = max(state.last, seq)
+                case .broadcast: state.lastBroadcast = max(state.lastBroadcast, seq)
+                }
+                if let message = Ledger.message(of: entry.id) {
+                    ledger.tell(
+                        .received(
+                            device: index, message: message, revision: entry.revision, seq: seq,
+                            form: EntryForm(entry)))
+                } else if entry.type == .messageRevoked,
+                    let message = entry.content?["messageId"]?.string.flatMap(Ledger.message(of:))
+                {
+                    ledger.tell(.withdrawn(device: index, message: message))
+                }
             }
         case .rewound: state.withLock { $0.rewinds += 1 }
         default: break
@@ -114,7 +137,7 @@ final class TortureDevice: Sendable {
         let client = state.withLock { state -> DeviceClient in
             state.isAway = false
             if let client = state.client { return client }
-            let client = makeClient(generation: state.generation, from: state.last)
+            let client = makeClient(state)
             state.client = client
             return client
         }
@@ -135,13 +158,13 @@ final class TortureDevice: Sendable {
         let (old, new) = state.withLock { state -> (DeviceClient?, DeviceClient?) in
             guard let old = state.client, !state.isAway else { return (nil, nil) }
             state.generation += 1
-            let new = makeClient(generation: state.generation, from: state.last)
+            let new = makeClient(state)
             state.client = new
             return (old, new)
         }
         guard let old, let new else { return }
         try new.connect()
-        try await Task.sleep(for: .milliseconds(300))
+        try? await Task.sleep(for: .milliseconds(300))  // cancelled: the old one has to end all the same
         await old.disconnect(sendsDisconnect: false)
         let counters = old.counters
         state.withLock { state in
@@ -153,14 +176,23 @@ final class TortureDevice: Sendable {
     /// Goes and comes back until it is cancelled.
     func wander() async {
         while !Task.isCancelled {
-            let (stay, pause, vanishes) = state.withLock { state in
-                (state.random.duration(3...15), state.random.duration(0.2...10), state.random.chance(0.7))
+            let (stay, pause, vanishes, switches) = state.withLock { state in
+                (
+                    state.random.duration(3...15), state.random.duration(0.2...10), state.random.chance(0.7),
+                    state.random.chance(0.3)
+                )
             }
             do {
                 try await Task.sleep(for: stay)
-                await leave(sendsDisconnect: !vanishes)
-                try await Task.sleep(for: pause)
-                try comeOnline()
+                if switches {
+                    try await takeOver()
+                    state.withLock { $0.comings.switched += 1 }
+                } else {
+                    await leave(sendsDisconnect: !vanishes)
+                    state.withLock { $0.comings.left += 1 }
+                    try await Task.sleep(for: pause)
+                    try comeOnline()
+                }
             } catch {
                 return  // the run is over: whoever ends it brings the device back
             }
@@ -175,11 +207,22 @@ final class TortureDevice: Sendable {
         try await client.send(message)
     }
 
+    /// - Throws: as ``send(_:)``.
+    func change(_ message: String, _ change: TortureChange) async throws {
+        guard let client, client.isConnected else { throw DeviceClientError.disconnected }
+        switch change {
+        case .edit(let content):
+            _ = try await client.request("update", ["id": .string(message), "content": content])
+        case .revoke: _ = try await client.request("revoke", ["id": .string(message)])
+        }
+    }
+
     func tellPosition() {
         let line = state.withLock { state -> LedgerLine in
             let counters = state.client?.counters ?? DeviceCounters()
             return .position(
-                device: index, last: state.last, repeats: state.repeats + counters.repeats,
+                device: index, last: state.last, lastBroadcast: state.lastBroadcast,
+                repeats: state.repeats + counters.repeats,
                 missing: state.missing + counters.missing, rewinds: state.rewinds)
         }
         ledger.tell(line)

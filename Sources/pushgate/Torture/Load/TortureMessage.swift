@@ -11,11 +11,53 @@ struct TortureMessage: Sendable {
     let door: Door
     let message: OutgoingMessage
     let attempt: LedgerLine
+    /// What its sender does with it afterwards, one after the other.
+    let changes: [(after: Duration, change: TortureChange)]
 
     private static let groupShare = 0.15
+    /// Each reaches sixty devices.
+    private static let broadcastShare = 0.002
 
     init(_ number: Int, seed: UInt64, world: TortureWorld) {
         var random = SeededRandom(seed: seed, .message, number)
+        self =
+            random.chance(Self.broadcastShare)
+            ? TortureMessage(broadcast: number, &random, world: world)
+            : TortureMessage(number, &random, world: world)
+    }
+
+    private init(broadcast number: Int, _ random: inout SeededRandom, world: TortureWorld) {
+        let index = Int.random(in: 0..<world.tenants.count, using: &random)
+        let tenant = world.tenants[index]
+        self.number = number
+        door = .http(tenant)
+        var message = OutgoingMessage(id: Ledger.id(of: number), to: nil, text: Self.text(&random))
+        message.audience = ["all": true]
+        message.push = Self.push
+        self.message = message
+        attempt = .broadcast(message: number, tenant: index, accounts: tenant.accounts.map(\.index))
+        changes = TortureChange.choose(&random)
+    }
+
+    /// An app's message to a group, which stays as it is.
+    init(_ number: Int, of tenant: TortureWorld.Tenant, toGroup group: String, accounts: [Int]) {
+        self.number = number
+        door = .http(tenant)
+        var message = OutgoingMessage(id: Ledger.id(of: number), to: group, text: "message \(number)")
+        message.push = Self.push
+        self.message = message
+        attempt = .attempt(message: number, sender: nil, author: nil, accounts: accounts)
+        changes = []
+    }
+
+    private static func text(_ random: inout SeededRandom) -> String {
+        String(repeating: "x", count: Int.random(in: 20...400, using: &random))
+    }
+
+    /// A jump of the clock by a day is no reason to let a push expire.
+    static let push: JSONValue = ["ttl": 30_000_000]
+
+    private init(_ number: Int, _ random: inout SeededRandom, world: TortureWorld) {
         let tenant = world.tenants[Int.random(in: 0..<world.tenants.count, using: &random)]
         let overMQTT = number.isMultiple(of: 2)
         let group =
@@ -28,7 +70,7 @@ struct TortureMessage: Sendable {
         let isOfApp = !overMQTT && random.chance(0.5)
         let author = isOfApp ? nil : writers.randomElement(using: &random).map { tenant.accounts[$0] }
         let sender = overMQTT ? author?.senders.randomElement(using: &random) : nil
-        let text = String(repeating: "x", count: Int.random(in: 20...400, using: &random))
+        let text = Self.text(&random)
         var accounts: [Int]
         let to: String
         if let group {
@@ -44,9 +86,9 @@ struct TortureMessage: Sendable {
         door = sender.map(Door.mqtt) ?? .http(tenant)
         var message = OutgoingMessage(id: Ledger.id(of: number), to: to, text: text)
         if sender == nil { message.from = author?.id }
-        // A jump of the clock by a day is no reason to let a push expire.
-        message.push = ["ttl": 30_000_000]
+        message.push = Self.push
         self.message = message
         attempt = .attempt(message: number, sender: sender?.index, author: author?.index, accounts: accounts)
+        changes = TortureChange.choose(&random)
     }
 }

@@ -34,15 +34,23 @@ struct TortureWorld: Sendable {
         let app: GatewayAPI.NewApp
         /// As that app.
         let api: GatewayAPI
+        /// The same, beside the load: it does not wait for a connection.
+        let control: GatewayAPI
         var accounts: [Account] = []
         var groups: [Group] = []
     }
 
-    static let vendors = [SimulatedVendor.fcm, .huawei, .webhook]
+    /// Those that need no certificate, which would be another one after each start of the simulator.
+    static let vendors = [SimulatedVendor.fcm, .huawei, .honor, .webhook]
 
+    /// Those that write to one another.
     private(set) var tenants: [Tenant] = []
+    /// The phones that vendors go wrong for.
+    let crowd: VendorCrowd
+    private let stage: TortureStage
     var devices: [TortureDevice] { tenants.flatMap { $0.accounts.flatMap(\.devices) } }
-    var accounts: [Account] { tenants.flatMap(\.accounts) }
+    /// All of them, the crowd's too.
+    var accounts: [Account] { (tenants + [crowd.tenant]).flatMap(\.accounts) }
 
     init(
         _ settings: Settings, seed: UInt64, stage: TortureStage, loops: [ClientLoop], client: HTTPClient,
@@ -53,12 +61,7 @@ struct TortureWorld: Sendable {
         var nextDevice = 0
         var nextAccount = 0
         for number in 0..<settings.tenants {
-            let name = "torture-\(number)"
-            let admin = try stage.operatorAPI()
-            try await admin.createTenant(name, name: "Torture \(number)")
-            let app = try await admin.createApp(tenantNo: name, name: "Torture")
-            var tenant = Tenant(
-                number: name, app: app, api: api.authorized(by: .app(id: app.id, secret: app.secret)))
+            var tenant = try await Tenant("torture-\(number)", stage: stage, api: api)
             let count = settings.devices / settings.tenants
             // Every fifth person has two devices.
             for person in 0..<(count * 5 / 6) {
@@ -86,37 +89,73 @@ struct TortureWorld: Sendable {
             }
             tenants.append(tenant)
         }
+        self.stage = stage
+        crowd = try await VendorCrowd(
+            nextDevice: nextDevice, nextAccount: nextAccount, stage: stage, api: api, loop: loops[0], ledger: ledger,
+            seed: seed)
     }
 
     private static func register(
         index: Int, account: Int, user: String, behaviour: TortureDevice.Behaviour, _ tenant: Tenant,
         _ api: GatewayAPI, seed: UInt64, loop: ClientLoop, ledger: LedgerPipe, _ random: inout SeededRandom
     ) async throws -> TortureDevice {
-        let now = Int64(Date().timeIntervalSince1970)
-        let signature = try UserSignature.makeJWT(
-            appID: tenant.app.id, userID: user, key: tenant.app.signingKey, issuedAt: now, expiresAt: now + 3600)
         let vendor = vendors[Int.random(in: 0..<vendors.count, using: &random)]
         let hasToken = behaviour == .away || random.chance(0.5)
-        let token = hasToken ? "\(vendor)-token-\(index)-0123456789abcdef" : nil
-        let session = try await api.register(
-            DeviceRegistration(
-                uniqueCode: "torture-\(tenant.number)-\(index)", userID: user, osType: .android,
-                pushTokens: token.map { [.init(vendor: vendor.rawValue, token: $0)] } ?? []),
-            signature: signature)
+        let session = try await tenant.register(
+            "torture-\(tenant.number)-\(index)", user: user,
+            tokens: hasToken ? [.init(vendor: vendor.rawValue, token: Self.token(vendor, index))] : [], api)
         ledger.tell(
-            .device(index: index, account: account, kind: behaviour.connects ? .connects : .away, token: token))
+            .device(
+                index: index, account: account, kind: behaviour.connects ? .connects : .away,
+                tokens: hasToken ? [Self.token(vendor, index)] : []))
         return TortureDevice(
             index: index, session: session, behaviour: behaviour, loop: loop, ledger: ledger,
             random: SeededRandom(seed: seed, .device, index))
     }
 
-    /// The simulator's credentials for every tenant.
-    func putVendorSettings(_ settings: JSONValue) async throws {
-        for tenant in tenants {
-            for vendor in Self.vendors {
-                guard let body = settings[vendor.rawValue] else { continue }
-                _ = try await tenant.api.setPush(vendor: vendor.rawValue, body)
+    static func token(_ vendor: SimulatedVendor, _ index: Int) -> String { "\(vendor)-token-\(index)-0123456789abcdef" }
+
+    /// The simulator's credentials for every tenant, as often as it takes: whatever else goes wrong, they have to be
+    /// those of the simulator that runs now.
+    func putVendorSettings() async throws {
+        while true {
+            let settings = stage.simulatorSettings
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for tenant in tenants + [crowd.tenant] {
+                    for vendor in Self.vendors {
+                        guard let body = settings[vendor.rawValue] else { continue }
+                        group.addTask {
+                            try await stage.patiently("the settings of \(vendor)") {
+                                _ = try await tenant.control.setPush(vendor: vendor.rawValue, body)
+                            }
+                        }
+                    }
+                }
+                try await group.waitForAll()
             }
+            if settings == stage.simulatorSettings { return }
         }
+    }
+}
+
+extension TortureWorld.Tenant {
+    init(_ name: String, stage: TortureStage, api: GatewayAPI) async throws {
+        let admin = try stage.operatorAPI()
+        try await admin.createTenant(name, name: name.capitalized)
+        let app = try await admin.createApp(tenantNo: name, name: "Torture")
+        self.init(
+            number: name, app: app, api: api.authorized(by: .app(id: app.id, secret: app.secret)),
+            control: stage.api.authorized(by: .app(id: app.id, secret: app.secret)))
+    }
+
+    func register(
+        _ code: String, user: String, tokens: [DeviceRegistration.PushToken], _ api: GatewayAPI
+    ) async throws -> DeviceSession {
+        let now = Int64(Date().timeIntervalSince1970)
+        let signature = try UserSignature.makeJWT(
+            appID: app.id, userID: user, key: app.signingKey, issuedAt: now, expiresAt: now + 3600)
+        return try await api.register(
+            DeviceRegistration(uniqueCode: code, userID: user, osType: .android, pushTokens: tokens),
+            signature: signature)
     }
 }

@@ -13,13 +13,12 @@ struct SyncCheck: AsyncParsableCommand {
     @Option(help: "Where to work; removed afterwards when nothing was wrong.")
     var folder: String?
 
-    private static let straces = ["/usr/bin/strace", "/usr/local/bin/strace", "/bin/strace"]
     private static let prefix = "synced-"
     private static let digits = 6
 
     func run() async throws {
         try await reportingFaults {
-            guard let strace = Self.straces.first(where: FileManager.default.isExecutableFile(atPath:)) else {
+            guard let strace = Strace.path else {
                 return say("sync check: SKIPPED, strace is not installed")
             }
             let path =
