@@ -17,9 +17,9 @@ final class EventLog: Sendable {
     var isSubscribed: Bool { events.contains { if case .subscribed = $0 { true } else { false } } }
 
     func waits(file: StaticString = #fileID, line: UInt = #line, for condition: (EventLog) -> Bool) async throws {
-        try await eventually("the sessions report it", seen: { "\(events.suffix(20))" }, file: file, line: line) {
-            condition(self)
-        }
+        try await eventually(
+            "the sessions report it", seen: { "\(events.suffix(20))" }, file: file, line: line,
+            { condition(self) })
     }
 }
 

@@ -86,16 +86,18 @@ final class GatewayProcess: Sendable {
         let api = GatewayAPI(baseURL, client: client)
         try await acceptsHTTP()
         let lastAnswer = Mutex("none")
-        try await eventually("the gateway is ready", seen: { lastAnswer.withLock { $0 } }) {
-            if let ending = started.ended { throw Missing(description: "the gateway ended: \(ending)\n\(log)") }
-            do {
-                _ = try await api.call(.get, ["readyz"])
-                return true
-            } catch {
-                lastAnswer.withLock { $0 = "\(error)" }
-                return false
-            }
-        }
+        try await eventually(
+            "the gateway is ready", seen: { lastAnswer.withLock { $0 } },
+            {
+                if let ending = started.ended { throw Missing(description: "the gateway ended: \(ending)\n\(log)") }
+                do {
+                    _ = try await api.call(.get, ["readyz"])
+                    return true
+                } catch {
+                    lastAnswer.withLock { $0 = "\(error)" }
+                    return false
+                }
+            })
     }
 
     /// Waits until its HTTP port is open. Asked before a client is: an HTTP client that has failed to connect a few

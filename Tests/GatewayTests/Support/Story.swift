@@ -86,14 +86,14 @@ final class Story: Sendable {
     ) async throws -> JSONValue {
         let last = Mutex(JSONValue.null)
         return try await eventually(
-            "the trace of \(id) for \(user)", within: limit, seen: { last.withLock { "\($0)" } }
-        ) {
-            let message = try await app.message(id)
-            let trace = message["trace"]?.array?.first { $0["userId"]?.string == user }
-            last.withLock { $0 = trace ?? message }
-            guard let trace, condition(trace) else { return nil }
-            return trace
-        }
+            "the trace of \(id) for \(user)", within: limit, seen: { last.withLock { "\($0)" } },
+            {
+                let message = try await app.message(id)
+                let trace = message["trace"]?.array?.first { $0["userId"]?.string == user }
+                last.withLock { $0 = trace ?? message }
+                guard let trace, condition(trace) else { return nil }
+                return trace
+            })
     }
 
     /// The traces of a message by user, once `condition` holds for each of these users' devices. One request at a time
@@ -105,14 +105,14 @@ final class Story: Sendable {
     ) async throws -> [String: JSONValue] {
         let last = Mutex<[String]>([])
         return try await eventually(
-            "the traces of \(id)", within: limit, seen: { last.withLock { "\($0.prefix(5))" } }
-        ) {
-            let all = try await app.message(id)["trace"]?.array ?? []
-            let traces = Dictionary(all.map { ($0["userId"]?.string ?? "", $0) }) { first, _ in first }
-            let missing = users.filter { traces[$0].map(condition) != true }
-            last.withLock { $0 = missing.map { "\($0): \(traces[$0]?.description ?? "none")" } }
-            return missing.isEmpty ? traces : nil
-        }
+            "the traces of \(id)", within: limit, seen: { last.withLock { "\($0.prefix(5))" } },
+            {
+                let all = try await app.message(id)["trace"]?.array ?? []
+                let traces = Dictionary(all.map { ($0["userId"]?.string ?? "", $0) }) { first, _ in first }
+                let missing = users.filter { traces[$0].map(condition) != true }
+                last.withLock { $0 = missing.map { "\($0): \(traces[$0]?.description ?? "none")" } }
+                return missing.isEmpty ? traces : nil
+            })
     }
 
     // MARK: Raw HTTP

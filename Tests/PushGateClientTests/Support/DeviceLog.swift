@@ -15,9 +15,8 @@ final class DeviceLog: Sendable {
     var hasCaughtUp: Bool { events.contains(.caughtUp) }
 
     func waits(file: StaticString = #fileID, line: UInt = #line, for condition: (DeviceLog) -> Bool) async throws {
-        try await eventually("the device reports it", seen: { "\(events)" }, file: file, line: line) {
-            condition(self)
-        }
+        try await eventually(
+            "the device reports it", seen: { "\(events)" }, file: file, line: line, { condition(self) })
     }
 }
 
