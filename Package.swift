@@ -139,7 +139,7 @@ let package = Package(
             name: "pushgate",
             dependencies: [
                 "PushCore", "PushStorage", "PushHTTP", "PushMQTT", "PushVendors", "PushGateClient", "PushSimulators",
-                "PushCredentials", "BrokerControl", "ChildProcesses", "MosquittoClient", argumentParser,
+                "PushCredentials", "BrokerControl", "CLinux", "ChildProcesses", "MosquittoClient", argumentParser,
                 asyncHTTPClient,
                 configuration, crypto, logging, nioCore, nioSSL, serviceLifecycle, unixSignals,
             ]),

@@ -1,4 +1,5 @@
 // Calls of Linux and glibc that Swift's Glibc module leaves out.
+#include <malloc.h>
 #include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

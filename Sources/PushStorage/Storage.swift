@@ -117,6 +117,13 @@ public final class Storage: Sendable {
         }
     }
 
+    /// Lets go of the connections' own copies of what is in the file, as soon as they rest. What is asked for again is
+    /// read again.
+    public func releaseMemory() {
+        guard !commits.isClosed else { return }
+        file.current.releaseMemoryEventually()
+    }
+
     /// Finishes what was accepted, then closes the file. Everything asked afterwards is `overloaded`. Blocks until it
     /// is done; may be called twice.
     public func close() {

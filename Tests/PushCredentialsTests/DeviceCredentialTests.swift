@@ -179,4 +179,19 @@ struct DeviceCredentialTests {
         let jwks = #"{"keys":[{"kty":"EC","crv":"P-256","kid":"a","x":"\#(zero)","y":"\#(zero)"}]}"#
         #expect(throws: DeviceCredentialVerifier.NoKeys.self) { try DeviceCredentialVerifier(jwks: Array(jwks.utf8)) }
     }
+
+    @Test(arguments: ["plain", "", "a\"b\\c/d", "\u{0}\u{1}\u{1F}\n\r\t\u{7F}", "é😀"])
+    func `the claims are written as the generic encoder writes them`(text: String) throws {
+        let credential = DeviceCredential(
+            account: text, device: "d" + text, tenant: text + "t", issuedAt: .min, expiresAt: .max, issuer: text,
+            audience: [text, "b"])
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let generic = try encoder.encode(credential)
+        // Either may choose among the escapes that JSON has for a sign.
+        #expect(try JSONDecoder().decode(DeviceCredential.self, from: Data(credential.json)) == credential)
+        if text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) {
+            #expect(String(decoding: credential.json, as: UTF8.self) == String(decoding: generic, as: UTF8.self))
+        }
+    }
 }

@@ -183,12 +183,13 @@ public final class Authenticator: Sendable {
         }
         do throws(CredentialFault) {
             let app: App?
-            switch try UserSignature.claimedApp(of: signature) {
+            let unverified = try UserSignature.Unverified(parsing: signature)
+            switch unverified.claimedApp {
             case .appID(let id): app = access.app(id: id)
             case .sdkAppID(let id): app = access.app(sdkAppID: id)
             }
             guard let app, let tenant = enabledTenant(of: app) else { throw .unknownKey }
-            let user = try UserSignature.verify(signature, key: app.signingKey, now: clock.now / 1000)
+            let user = try unverified.verify(key: app.signingKey, now: clock.now / 1000)
             return (app, tenant, user.userID, user.issuedAt.map(Self.milliseconds))
         } catch {
             if error == .expired { throw GatewayError(.tokenExpired, "The user signature is past its exp.") }

@@ -43,7 +43,7 @@ public struct Conversations: Sendable {
         }
         let isCut = payloads.count < page.items.count
         let next = isCut ? page.items[payloads.count - 1].position : page.next
-        return .object { writer in
+        return .object(reserving: bytes) { writer in
             writer.array("items") { writer in for item in payloads { writer.raw(RawJSON(archived: item)) } }
             if let next { writer.member("nextCursor", cursor.text(next)) } else { writer.null("nextCursor") }
             if bytesMax != nil { writer.member("more", next != nil) }

@@ -181,8 +181,8 @@ extension [UInt8] {
 
 extension RawJSON {
     /// An object the gateway composes.
-    public static func object(_ body: (inout JSONWriter) -> Void) -> RawJSON {
-        RawJSON(archived: JSONWriter.object(body))
+    public static func object(reserving capacity: Int = 256, _ body: (inout JSONWriter) -> Void) -> RawJSON {
+        RawJSON(archived: JSONWriter.object(reserving: capacity, body))
     }
 
     /// The value with the members of every object sorted by key, numbers kept as their text and strings in one

@@ -155,13 +155,15 @@ public struct Messaging: Sendable {
         let broadcasts =
             withBroadcast
             ? try await broadcasts(request, as: device, bytesMax: bytesMax - bytes, isAlone: items.isEmpty) : nil
-        return .object { writer in
+        return .object(reserving: bytes + (broadcasts?.bytes.count ?? 0) + Self.pageFrameBytes) { writer in
             writer.array("items") { writer in for item in items { writer.raw(RawJSON(archived: item)) } }
             writer.member("head", page.head)
             writer.member("more", last < page.head)
             writer.member("broadcast", ifPresent: broadcasts)
         }
     }
+
+    private static let pageFrameBytes = 512
 
     /// The broadcast channel's part of a page: only its head where nothing was asked for. Beside items of the inbox it
     /// has what still fits, alone always one.

@@ -28,25 +28,33 @@ struct Base64: Sendable {
     }
 
     func encode(_ bytes: some Collection<UInt8>) -> String {
-        var text: [UInt8] = []
-        text.reserveCapacity((bytes.count + 2) / 3 * 4)
-        var buffer: UInt32 = 0
-        var bits = 0
-        for byte in bytes {
-            buffer = (buffer << 8 | UInt32(byte)) & 0xFFFF
-            bits += 8
-            while bits >= 6 {
-                bits -= 6
-                text.append(characters[Int(buffer >> UInt32(bits) & 0x3F)])
+        String(unsafeUninitializedCapacity: (bytes.count + 2) / 3 * 4) { text in
+            var count = 0
+            var buffer: UInt32 = 0
+            var bits: UInt32 = 0
+            characters.withUnsafeBufferPointer { characters in
+                for byte in bytes {
+                    buffer = (buffer << 8 | UInt32(byte)) & 0xFFFF
+                    bits += 8
+                    while bits >= 6 {
+                        bits -= 6
+                        text[count] = characters[Int(buffer >> bits & 0x3F)]
+                        count += 1
+                    }
+                }
+                if bits > 0 {
+                    text[count] = characters[Int(buffer << (6 - bits) & 0x3F)]
+                    count += 1
+                }
             }
+            if let padding {
+                while count % 4 != 0 {
+                    text[count] = padding
+                    count += 1
+                }
+            }
+            return count
         }
-        if bits > 0 {
-            text.append(characters[Int(buffer << UInt32(6 - bits) & 0x3F)])
-        }
-        if let padding {
-            while text.count % 4 != 0 { text.append(padding) }
-        }
-        return String(decoding: text, as: UTF8.self)
     }
 
     func decode(_ text: some Collection<UInt8>) -> [UInt8]? {

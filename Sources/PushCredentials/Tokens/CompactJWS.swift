@@ -71,7 +71,15 @@ struct CompactJWS {
     ) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let text = try Base64.url.encode(encoder.encode(header)) + "." + Base64.url.encode(encoder.encode(claims))
+        return try make(
+            headerPart: Base64.url.encode(encoder.encode(header)), claims: Array(encoder.encode(claims)), sign: sign)
+    }
+
+    /// The same of a first part as it stands in the token and of claims as JSON.
+    static func make(
+        headerPart: String, claims: [UInt8], sign: (Data) throws -> some Sequence<UInt8>
+    ) rethrows -> String {
+        let text = headerPart + "." + Base64.url.encode(claims)
         return text + "." + Base64.url.encode(Array(try sign(Data(text.utf8))))
     }
 }

@@ -60,4 +60,24 @@ public struct DeviceCredential: Codable, Sendable, Equatable {
         self.expiresAt = expiresAt
         self.acl = TopicRules(account: account, device: device, tenant: tenant)
     }
+
+    /// The claims in alphabetical order, as the generic encoder would write them.
+    var json: [UInt8] {
+        var text = JSONText()
+        text.object { text in
+            text.object("acl") { text in
+                text.member("all", acl.all)
+                text.member("pub", acl.pub)
+                text.member("sub", acl.sub)
+            }
+            text.member("aud", audience)
+            text.member("did", device)
+            text.member("exp", expiresAt)
+            text.member("iat", issuedAt)
+            text.member("iss", issuer)
+            text.member("sub", account)
+            text.member("ten", tenant)
+        }
+        return text.bytes
+    }
 }

@@ -16,6 +16,8 @@ enum ES256 {
 /// Signs device credentials with a P-256 private key.
 public struct DeviceCredentialSigner: Sendable {
     private let key: P256.Signing.PrivateKey
+    /// The first part of every credential.
+    private let headerPart: String
     /// The key's id in token headers and in the key set: its RFC 7638 thumbprint.
     public let keyID: String
 
@@ -36,7 +38,15 @@ public struct DeviceCredentialSigner: Sendable {
 
     private init(key: P256.Signing.PrivateKey) {
         self.key = key
-        self.keyID = JSONWebKey(key.publicKey).thumbprint
+        let keyID = JSONWebKey(key.publicKey).thumbprint
+        self.keyID = keyID
+        var header = JSONText()
+        header.object { header in
+            header.member("alg", ES256.name)
+            header.member("kid", keyID)
+            header.member("typ", "JWT")
+        }
+        headerPart = Base64.url.encode(header.bytes)
     }
 
     /// 32 bytes, secret.
@@ -46,9 +56,7 @@ public struct DeviceCredentialSigner: Sendable {
 
     /// The credential as a JWT in compact form.
     public func sign(_ credential: DeviceCredential) throws -> String {
-        try CompactJWS.make(
-            header: JOSEHeader(algorithm: ES256.name, keyID: keyID, type: "JWT"), claims: credential
-        ) { text in
+        try CompactJWS.make(headerPart: headerPart, claims: credential.json) { text in
             try key.signature(for: text).rawRepresentation
         }
     }

@@ -3,7 +3,7 @@ import Crypto
 /// The signature by which a tenant's own server vouches for a user at registration: a JWT (HS256) or a Tencent UserSig,
 /// both made with the app's `signingKey`, whose characters are the HMAC key as they stand.
 ///
-/// Two steps: ``claimedApp(of:)`` says whose key to fetch, ``verify(_:key:now:)`` checks with it.
+/// Two steps: ``Unverified`` says whose key to fetch, and checks with it.
 public enum UserSignature {
     /// The app that a signature names, not yet checked.
     public enum ClaimedApp: Sendable, Equatable {
@@ -23,12 +23,52 @@ public enum UserSignature {
     /// A JWT whose `exp` is further ahead than these seconds (7 days) is refused.
     public static let lifetimeMax: Int64 = 7 * 24 * 3600
 
+    /// A signature that was taken apart, and of which nothing has been checked.
+    public struct Unverified: Sendable {
+        private enum Form {
+            case jwt(CompactJWS, Claims)
+            case userSig(UserSig.Document)
+        }
+
+        private let form: Form
+
+        /// Throws `malformed` for what is neither a JWT nor a UserSig.
+        public init(parsing signature: String) throws(CredentialFault) {
+            if isJWT(signature) {
+                let token = try CompactJWS(parsing: signature)
+                form = .jwt(token, try token.claims(as: Claims.self))
+            } else {
+                form = .userSig(try decodeUserSig(signature))
+            }
+        }
+
+        /// The app that it names.
+        public var claimedApp: ClaimedApp {
+            switch form {
+            case .jwt(_, let claims): .appID(claims.issuer)
+            case .userSig(let document): .sdkAppID(document.sdkAppID)
+            }
+        }
+
+        /// The user of a good signature.
+        ///
+        /// - Parameters:
+        ///   - key: the `signingKey` of the app that ``claimedApp`` named.
+        ///   - now: seconds since 1970.
+        public func verify(key: String, now: Int64) throws(CredentialFault) -> VerifiedUser {
+            guard !key.isEmpty else { throw .unknownKey }
+            switch form {
+            case .jwt(let token, let claims):
+                try HS256.check(token, key: SymmetricKey(data: Array(key.utf8)))
+                return try UserSignature.user(of: claims, now: now)
+            case .userSig(let document): return try UserSignature.user(of: document, key: key, now: now)
+            }
+        }
+    }
+
     /// The app that the signature names. Nothing of it has been checked.
     public static func claimedApp(of signature: String) throws(CredentialFault) -> ClaimedApp {
-        if isJWT(signature) {
-            return .appID(try CompactJWS(parsing: signature).claims(as: Claims.self).issuer)
-        }
-        return .sdkAppID(try decodeUserSig(signature).sdkAppID)
+        try Unverified(parsing: signature).claimedApp
     }
 
     /// The user of a good signature.
@@ -39,11 +79,11 @@ public enum UserSignature {
     public static func verify(
         _ signature: String, key: String, now: Int64
     ) throws(CredentialFault) -> VerifiedUser {
-        guard !key.isEmpty else { throw .unknownKey }
-        guard isJWT(signature) else { return try verifyUserSig(signature, key: key, now: now) }
-        let token = try CompactJWS(parsing: signature)
-        try HS256.check(token, key: SymmetricKey(data: Array(key.utf8)))
-        let claims = try token.claims(as: Claims.self)
+        try Unverified(parsing: signature).verify(key: key, now: now)
+    }
+
+    /// The user of claims whose signature was good.
+    private static func user(of claims: Claims, now: Int64) throws(CredentialFault) -> VerifiedUser {
         guard now < claims.expiresAt.seconds else { throw .expired }
         guard claims.expiresAt.seconds <= now.addingSaturating(lifetimeMax) else { throw .lifetimeTooLong }
         guard claims.notBefore.map({ $0.seconds <= now }) ?? true else { throw .notYetValid }
@@ -73,10 +113,9 @@ public enum UserSignature {
         signature.utf8.contains(UInt8(ascii: "."))
     }
 
-    private static func verifyUserSig(
-        _ signature: String, key: String, now: Int64
+    private static func user(
+        of document: UserSig.Document, key: String, now: Int64
     ) throws(CredentialFault) -> VerifiedUser {
-        let document = try decodeUserSig(signature)
         do throws(UserSig.Fault) {
             try UserSig.check(document, key: key, now: now)
         } catch {

@@ -60,11 +60,15 @@ struct AccountEntries {
         _ db: Database, of peer: Peer?, above: Int64, below: Int64, _ order: HistoryOrder, limit: Int
     ) throws -> [InboxEntry] {
         guard above < below else { return [] }
-        let statement = try db.cachedStatement(sql: Self.pageSQL(isOfPeer: peer != nil, order))
-        var arguments: StatementArguments = [account.rawValue, above, below]
-        if let peer { arguments += [peer.rawValue] }
-        arguments += [limit]
-        return try Row.fetchAll(statement, arguments: arguments).map(InboxEntry.init)
+        let select = try HotStatement(cached: Self.pageSQL(isOfPeer: peer != nil, order), db)
+        select.bind(1, account.rawValue)
+        select.bind(2, above)
+        select.bind(3, below)
+        if let peer { select.bind(4, peer.rawValue) }
+        select.bind(peer == nil ? 4 : 5, Int64(limit))
+        var found: [InboxEntry] = []
+        try select.forEachRow { found.append(InboxEntry($0)) }
+        return found
     }
 
     static func pageSQL(isOfPeer: Bool, _ order: HistoryOrder) -> String {

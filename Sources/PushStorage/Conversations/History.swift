@@ -24,6 +24,10 @@ struct History {
         var imports = try ImportStream(db: db, query: query)
         var position = query.after
         var items: [HistoryPage.Item] = []
+        let messages = try MessageReader(db)
+        func candidate(_ key: MessageKey, seq: Int64?) throws -> Candidate? {
+            try messages.message(key, tenantNo: tenantNo).map { Candidate(message: $0, seq: seq) }
+        }
         var (nextEntry, nextImport): (Candidate?, Candidate?) = (nil, nil)
         for _ in 0..<limits.historyEntriesReadMax {
             if nextEntry == nil { nextEntry = try inbox.next().flatMap { try candidate($0.message, seq: $0.seq) } }
@@ -48,10 +52,6 @@ struct History {
             }
         }
         return HistoryPage(items: items, next: position)
-    }
-
-    private func candidate(_ key: MessageKey, seq: Int64?) throws -> Candidate? {
-        try MessageRows.message(db, key: key, tenantNo: tenantNo).map { Candidate(message: $0, seq: seq) }
     }
 
     /// Which of the two comes next in the order of the query.

@@ -50,10 +50,7 @@ struct AccountEnding {
     }
 
     private func live(_ account: AccountKey) throws -> AccountRow? {
-        try Row.fetchOne(
-            db, sql: "SELECT \(AccountRow.columns) FROM account WHERE key = ? AND deleted_at IS NULL",
-            arguments: [account.rawValue]
-        ).map(AccountRow.init)
+        try AccountRows.find(db, key: account)
     }
 
     private func endDevices(of account: AccountKey) throws -> [String] {

@@ -13,42 +13,50 @@ struct AccountRow {
 
     static let columns = "key, account_id, tenant, user_id, opened_by, not_before"
 
-    init(_ row: Row) {
-        ref = AccountRef(key: AccountKey(rawValue: row[0]), id: row[1])
-        tenant = TenantKey(rawValue: row[2])
-        userID = row[3]
-        openedBy = (row[4] as Int64?).map(AppKey.init(rawValue:))
-        notBefore = row[5]
+    /// A row of ``columns``.
+    init(_ row: HotStatement) {
+        ref = AccountRef(key: AccountKey(rawValue: row.integer(0)), id: row.text(1))
+        tenant = TenantKey(rawValue: row.integer(2))
+        userID = row.text(3)
+        openedBy = row.optionalInteger(4).map(AppKey.init(rawValue:))
+        notBefore = row.optionalInteger(5)
     }
 }
 
 /// Reading and making accounts.
 enum AccountRows {
     static func find(_ db: Database, tenant: TenantKey, userID: String) throws -> AccountRow? {
-        try Row.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT \(AccountRow.columns) FROM account
-                    WHERE tenant = ? AND user_id = ? AND deleted_at IS NULL
-                    """),
-            arguments: [tenant.rawValue, userID]
-        ).map(AccountRow.init)
+        let select = try HotStatement(cached: ofUserSQL, db)
+        select.bind(1, tenant.rawValue)
+        select.bind(2, userID)
+        return try select.first(AccountRow.init)
+    }
+
+    private static let ofUserSQL =
+        "SELECT \(AccountRow.columns) FROM account WHERE tenant = ? AND user_id = ? AND deleted_at IS NULL"
+    private static let everByIDSQL = "SELECT \(AccountRow.columns) FROM account WHERE account_id = ?"
+    private static let byIDSQL = everByIDSQL + " AND deleted_at IS NULL"
+    private static let byKeySQL = "SELECT \(AccountRow.columns) FROM account WHERE key = ? AND deleted_at IS NULL"
+
+    /// nil for a deleted account.
+    static func find(_ db: Database, key: AccountKey) throws -> AccountRow? {
+        let select = try HotStatement(cached: byKeySQL, db)
+        select.bind(1, key.rawValue)
+        return try select.first(AccountRow.init)
     }
 
     /// nil for a deleted account, as for one that never was.
     static func find(_ db: Database, id: String) throws -> AccountRow? {
-        try Row.fetchOne(
-            db.cachedStatement(
-                sql: "SELECT \(AccountRow.columns) FROM account WHERE account_id = ? AND deleted_at IS NULL"),
-            arguments: [id]
-        ).map(AccountRow.init)
+        let select = try HotStatement(cached: byIDSQL, db)
+        select.bind(1, id)
+        return try select.first(AccountRow.init)
     }
 
     /// The same with deleted accounts: what others still have of them names them, and so may a cursor.
     static func findEver(_ db: Database, id: String) throws -> AccountRow? {
-        try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT \(AccountRow.columns) FROM account WHERE account_id = ?"), arguments: [id]
-        ).map(AccountRow.init)
+        let select = try HotStatement(cached: everByIDSQL, db)
+        select.bind(1, id)
+        return try select.first(AccountRow.init)
     }
 
     /// Whether there is anybody behind it: a deleted account keeps its row.
@@ -58,19 +66,24 @@ enum AccountRows {
             arguments: [key.rawValue]) != nil
     }
 
+    private static let insertSQL = """
+        INSERT INTO account (tenant, account_id, user_id, opened_by, created_at, not_before) VALUES (?, ?, ?, ?, ?, ?)
+        """
+
+    /// - Parameter notBefore: what ``VoidedSignatures`` says of the user.
     static func insert(
-        _ db: Database, tenant: TenantKey, userID: String, openedBy: AppKey?, ids: IDGenerator, at now: Milliseconds
+        _ db: Database, tenant: TenantKey, userID: String, openedBy: AppKey?, notBefore: Milliseconds?,
+        ids: IDGenerator, at now: Milliseconds
     ) throws -> AccountRef {
         let id = ids.account()
-        try db.executeCached(
-            sql: """
-                INSERT INTO account (tenant, account_id, user_id, opened_by, created_at, not_before)
-                VALUES (?, ?, ?, ?, ?, ?)
-                """,
-            arguments: [
-                tenant.rawValue, id, userID, openedBy?.rawValue, now,
-                try VoidedSignatures.notBefore(db, tenant: tenant, userID: userID),
-            ])
+        let insert = try HotStatement(cached: insertSQL, db)
+        insert.bind(1, tenant.rawValue)
+        insert.bind(2, id)
+        insert.bind(3, userID)
+        insert.bind(4, openedBy?.rawValue)
+        insert.bind(5, now)
+        insert.bind(6, notBefore)
+        try insert.run()
         return AccountRef(key: AccountKey(rawValue: db.lastInsertedRowID), id: id)
     }
 
@@ -79,7 +92,10 @@ enum AccountRows {
         _ db: Database, tenant: TenantKey, userID: String, ids: IDGenerator, at now: Milliseconds
     ) throws -> (account: AccountRef, isNew: Bool) {
         guard let known = try find(db, tenant: tenant, userID: userID) else {
-            return (try insert(db, tenant: tenant, userID: userID, openedBy: nil, ids: ids, at: now), true)
+            let notBefore = try VoidedSignatures.notBefore(db, tenant: tenant, userID: userID)
+            let made = try insert(
+                db, tenant: tenant, userID: userID, openedBy: nil, notBefore: notBefore, ids: ids, at: now)
+            return (made, true)
         }
         if known.openedBy != nil { try close(db, known.ref.key) }
         return (known.ref, false)

@@ -30,27 +30,21 @@ struct RegistryRules {
     }
 
     func register(_ registration: Registration) throws -> Registered {
-        let account = try account(for: registration)
+        let (account, isNewAccount) = try account(for: registration)
         var touched = Touched(accounts: [account.key])
         var ended: [String] = []
         let tenant = registration.tenant.key
         let draft = registration.draft
-        let bound = try Row.fetchOne(
-            db.cachedStatement(
-                sql:
-                    "SELECT key, device_id, account FROM device WHERE tenant = ? AND unique_code = ? AND status = 'active'"
-            ),
-            arguments: [tenant.rawValue, registration.uniqueCode])
-        let head = try writer.head(of: account.key.rawValue)
+        let bound = try bound(registration.uniqueCode, tenant: tenant)
+        let head = isNewAccount ? 0 : try writer.head(of: account.key.rawValue)
         let broadcastHead = try BroadcastLog(writer: writer).head(of: tenant)
 
         let key: DeviceKey
         let deviceID: String
         var isNew = true
-        if let bound, bound[2] == account.key.rawValue {
+        if let bound, bound.account == account.key {
             isNew = false
-            key = DeviceKey(rawValue: bound[0])
-            deviceID = bound[1]
+            (key, deviceID) = (bound.key, bound.deviceID)
             try change(key, draft, app: registration.app)
         } else {
             if let bound {
@@ -58,30 +52,18 @@ struct RegistryRules {
                     throw GatewayError(.forbidden, "This uniqueCode belongs to another account.")
                 }
                 try noteMove("code/\(registration.uniqueCode)", tenant: tenant)
-                try end(DeviceKey(rawValue: bound[0]), as: .moved)
-                try tellMoved(bound[1], from: AccountKey(rawValue: bound[2]), tenant: registration.tenant)
-                ended.append(bound[1])
-                touched.deviceIDs.append(bound[1])
-                touched.accounts.append(AccountKey(rawValue: bound[2]))
+                try end(bound.key, as: .moved)
+                try tellMoved(bound.deviceID, from: bound.account, tenant: registration.tenant)
+                ended.append(bound.deviceID)
+                touched.deviceIDs.append(bound.deviceID)
+                touched.accounts.append(bound.account)
             }
             deviceID = ids.device()
-            try db.executeCached(
-                sql: """
-                    INSERT INTO device (device_id, tenant, account, app, unique_code, os_type, push_enabled, info,
-                        registered_at, last_seen_at, start_seq, start_broadcast_seq)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                    """,
-                arguments: [
-                    deviceID, tenant.rawValue, account.key.rawValue, registration.app.rawValue, registration.uniqueCode,
-                    (draft.osType ?? .unknown).rawValue, draft.pushEnabled ?? true,
-                    Data(draft.info?.bytes ?? RawJSON.emptyObject.bytes), now, now, head,
-                    broadcastHead,
-                ])
-            key = DeviceKey(rawValue: db.lastInsertedRowID)
+            key = try insert(
+                registration, deviceID: deviceID, account: account.key, head: head, broadcastHead: broadcastHead)
             if let bound {
                 try noteMoved(
-                    DeviceKey(rawValue: bound[0]), from: AccountKey(rawValue: bound[2]), what: "code",
-                    to: account.key, device: deviceID, tenant: tenant)
+                    bound.key, from: bound.account, what: "code", to: account.key, device: deviceID, tenant: tenant)
             }
             try WebhookLog(writer: writer).record(
                 .deviceRegistered, tenant: tenant, account: account.key, device: key, at: now)
@@ -90,12 +72,56 @@ struct RegistryRules {
         if let tokens = draft.tokens {
             try setTokens(
                 tokens, of: key, account: account.key, tenant: registration.tenant,
-                mayTakeFromOthers: registration.isSigned)
+                mayTakeFromOthers: registration.isSigned, isNew: isNew)
         }
         return Registered(
             key: key, deviceID: deviceID, account: account, isNew: isNew, ended: ended, head: head,
             broadcastHead: broadcastHead,
             touched: touched)
+    }
+
+    private struct Bound {
+        let key: DeviceKey
+        let deviceID: String
+        let account: AccountKey
+    }
+
+    /// The active device with this code.
+    private func bound(_ uniqueCode: String, tenant: TenantKey) throws -> Bound? {
+        let select = try writer.statement(
+            "SELECT key, device_id, account FROM device WHERE tenant = ? AND unique_code = ? AND status = 'active'")
+        select.bind(1, tenant.rawValue)
+        select.bind(2, uniqueCode)
+        return try select.first { row in
+            Bound(
+                key: DeviceKey(rawValue: row.integer(0)), deviceID: row.text(1),
+                account: AccountKey(rawValue: row.integer(2)))
+        }
+    }
+
+    private func insert(
+        _ registration: Registration, deviceID: String, account: AccountKey, head: Int64, broadcastHead: Int64
+    ) throws -> DeviceKey {
+        let draft = registration.draft
+        let insert = try writer.statement(
+            """
+            INSERT INTO device (device_id, tenant, account, app, unique_code, os_type, push_enabled, info,
+                registered_at, last_seen_at, start_seq, start_broadcast_seq)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11)
+            """)
+        insert.bind(1, deviceID)
+        insert.bind(2, registration.tenant.key.rawValue)
+        insert.bind(3, account.rawValue)
+        insert.bind(4, registration.app.rawValue)
+        insert.bind(5, registration.uniqueCode)
+        insert.bind(6, Int64((draft.osType ?? .unknown).rawValue))
+        insert.bind(7, draft.pushEnabled == false ? 0 : 1)
+        insert.bind(8, draft.info?.bytes ?? RawJSON.emptyObject.bytes)
+        insert.bind(9, now)
+        insert.bind(10, head)
+        insert.bind(11, broadcastHead)
+        try insert.run()
+        return DeviceKey(rawValue: db.lastInsertedRowID)
     }
 
     private static let movesPerHourMax = 5
@@ -148,15 +174,15 @@ struct RegistryRules {
     }
 
     /// The account a registration is for, as far as it may have it.
-    private func account(for registration: Registration) throws -> AccountRef {
+    private func account(for registration: Registration) throws -> (AccountRef, isNew: Bool) {
         let tenant = registration.tenant.key
         guard let known = try AccountRows.find(db, tenant: tenant, userID: registration.userID) else {
-            try check(
-                registration,
-                notBefore: VoidedSignatures.notBefore(db, tenant: tenant, userID: registration.userID))
-            return try AccountRows.insert(
+            let notBefore = try VoidedSignatures.notBefore(db, tenant: tenant, userID: registration.userID)
+            try check(registration, notBefore: notBefore)
+            let made = try AccountRows.insert(
                 db, tenant: tenant, userID: registration.userID,
-                openedBy: registration.isSigned ? nil : registration.app, ids: ids, at: now)
+                openedBy: registration.isSigned ? nil : registration.app, notBefore: notBefore, ids: ids, at: now)
+            return (made, true)
         }
         if registration.isSigned {
             try check(registration, notBefore: known.notBefore)
@@ -164,7 +190,7 @@ struct RegistryRules {
         } else if known.openedBy != registration.app {
             throw GatewayError(.forbidden, "This user's devices register with a signature.")
         }
-        return known.ref
+        return (known.ref, false)
     }
 
     /// A signature that does not say when it was issued may be older than the kick.
@@ -224,54 +250,33 @@ struct RegistryRules {
 
     /// Replaces a device's set of tokens. A token that is live on another device is taken from there; waiting pushes
     /// that had chosen a token which is gone go to the next one of their device or are skipped.
+    ///
+    /// - Parameter isNew: the device was made in this transaction, and has none yet.
     func setTokens(
-        _ tokens: [PushToken], of device: DeviceKey, account: AccountKey, tenant: Tenant, mayTakeFromOthers: Bool
+        _ tokens: [PushToken], of device: DeviceKey, account: AccountKey, tenant: Tenant, mayTakeFromOthers: Bool,
+        isNew: Bool = false
     ) throws {
         var gone: [Int64] = []
         var losers: [String: (device: DeviceKey, account: AccountKey)] = [:]
         for token in tokens {
-            let holder = try Row.fetchOne(
-                db.cachedStatement(
-                    sql: """
-                        SELECT t.key, d.account, d.device_id, d.key FROM push_token t JOIN device d ON d.key = t.device
-                        WHERE t.tenant = ? AND t.vendor = ? AND t.token = ? AND t.state = 'live' AND t.device <> ?
-                        """),
-                arguments: [tenant.key.rawValue, token.vendor.rawValue, token.token, device.rawValue])
-            guard let holder else { continue }
-            guard mayTakeFromOthers || holder[1] == account.rawValue else {
+            guard let holder = try holder(of: token, besides: device, tenant: tenant.key) else { continue }
+            guard mayTakeFromOthers || holder.account == account else {
                 throw GatewayError(.forbidden, "A push token belongs to another account.")
             }
-            if holder[1] != account.rawValue {
+            if holder.account != account {
                 // The trail must not hold a token that could be used.
                 try noteMove(
                     "token/\(SecretHash.hash("\(token.vendor.rawValue)/\(token.token)"))", tenant: tenant.key)
-                losers[holder[2]] = (DeviceKey(rawValue: holder[3]), AccountKey(rawValue: holder[1]))
+                losers[holder.deviceID] = (holder.device, holder.account)
             }
             try db.executeCached(
-                sql: "UPDATE push_token SET state = 'taken', ended_at = ? WHERE key = ?", arguments: [now, holder[0]])
-            gone.append(holder[0])
+                sql: "UPDATE push_token SET state = 'taken', ended_at = ? WHERE key = ?",
+                arguments: [now, holder.token])
+            gone.append(holder.token)
         }
-        for known in try DeviceRows.tokens(db, of: device.rawValue)
-        where !tokens.contains(where: { $0.vendor == known.token.vendor && $0.token == known.token.token }) {
-            try db.executeCached(
-                sql: "UPDATE push_token SET state = 'ended', ended_at = ? WHERE key = ?", arguments: [now, known.key])
-            gone.append(known.key)
-        }
-        try forgetDead(of: device, except: tokens)
+        if !isNew { gone += try forget(of: device, except: tokens) }
         for (position, token) in tokens.enumerated() {
-            try db.executeCached(
-                sql: """
-                    INSERT INTO push_token (device, tenant, position, vendor, token, kind, environment, set_at)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                    ON CONFLICT (device, vendor, token) DO UPDATE SET position = excluded.position,
-                        kind = excluded.kind, environment = excluded.environment, set_at = excluded.set_at,
-                        state = 'live', reason = NULL, ended_at = NULL, is_doubtful = 0
-                    """,
-                arguments: [
-                    device.rawValue, tenant.key.rawValue, position, token.vendor.rawValue, token.token,
-                    token.kind.rawValue,
-                    token.environment.rawValue, now,
-                ])
+            try put(token, at: position, of: device, tenant: tenant.key)
         }
         try PushDecisions(writer: writer, now: now).leave(tokens: gone)
         guard !losers.isEmpty else { return }
@@ -283,5 +288,63 @@ struct RegistryRules {
                 loser.device, from: loser.account, what: "token", to: account, device: winner ?? "",
                 tenant: tenant.key)
         }
+    }
+
+    private struct Holder {
+        let token: Int64
+        let account: AccountKey
+        let deviceID: String
+        let device: DeviceKey
+    }
+
+    /// Where a token is live beside the device that names it now.
+    private func holder(of token: PushToken, besides device: DeviceKey, tenant: TenantKey) throws -> Holder? {
+        let select = try writer.statement(
+            """
+            SELECT t.key, d.account, d.device_id, d.key FROM push_token t JOIN device d ON d.key = t.device
+            WHERE t.tenant = ? AND t.vendor = ? AND t.token = ? AND t.state = 'live' AND t.device <> ?
+            """)
+        select.bind(1, tenant.rawValue)
+        select.bind(2, token.vendor.rawValue)
+        select.bind(3, token.token)
+        select.bind(4, device.rawValue)
+        return try select.first { row in
+            Holder(
+                token: row.integer(0), account: AccountKey(rawValue: row.integer(1)), deviceID: row.text(2),
+                device: DeviceKey(rawValue: row.integer(3)))
+        }
+    }
+
+    /// Ends what the device no longer names. Returns the tokens that were live.
+    private func forget(of device: DeviceKey, except tokens: [PushToken]) throws -> [Int64] {
+        var gone: [Int64] = []
+        for known in try DeviceRows.tokens(db, of: device.rawValue)
+        where !tokens.contains(where: { $0.vendor == known.token.vendor && $0.token == known.token.token }) {
+            try db.executeCached(
+                sql: "UPDATE push_token SET state = 'ended', ended_at = ? WHERE key = ?", arguments: [now, known.key])
+            gone.append(known.key)
+        }
+        try forgetDead(of: device, except: tokens)
+        return gone
+    }
+
+    private func put(_ token: PushToken, at position: Int, of device: DeviceKey, tenant: TenantKey) throws {
+        let insert = try writer.statement(
+            """
+            INSERT INTO push_token (device, tenant, position, vendor, token, kind, environment, set_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (device, vendor, token) DO UPDATE SET position = excluded.position,
+                kind = excluded.kind, environment = excluded.environment, set_at = excluded.set_at,
+                state = 'live', reason = NULL, ended_at = NULL, is_doubtful = 0
+            """)
+        insert.bind(1, device.rawValue)
+        insert.bind(2, tenant.rawValue)
+        insert.bind(3, Int64(position))
+        insert.bind(4, token.vendor.rawValue)
+        insert.bind(5, token.token)
+        insert.bind(6, token.kind.rawValue)
+        insert.bind(7, token.environment.rawValue)
+        insert.bind(8, now)
+        try insert.run()
     }
 }

@@ -22,18 +22,14 @@ extension Storage: DeviceStore {
         let fill = deviceCache.beginFill(id: deviceID)
         do {
             let known = try await file.read { db in
-                try Row.fetchOne(
-                    db,
-                    sql: """
-                        SELECT d.key, d.account, a.account_id, a.user_id, d.tenant, d.status = 'active'
-                        FROM device d JOIN account a ON a.key = d.account WHERE d.device_id = ?
-                        """,
-                    arguments: [deviceID]
-                ).map { row in
+                let select = try HotStatement(cached: Self.knownSQL, db)
+                select.bind(1, deviceID)
+                return try select.first { row in
                     DeviceCache.Known(
-                        key: DeviceKey(rawValue: row[0]),
-                        account: AccountRef(key: AccountKey(rawValue: row[1]), id: row[2]), userID: row[3],
-                        tenantKey: TenantKey(rawValue: row[4]), isActive: row[5])
+                        key: DeviceKey(rawValue: row.integer(0)),
+                        account: AccountRef(key: AccountKey(rawValue: row.integer(1)), id: row.text(2)),
+                        userID: row.text(3), tenantKey: TenantKey(rawValue: row.integer(4)),
+                        isActive: row.integer(5) != 0)
                 }
             }
             deviceCache.endFill(fill, id: deviceID, known)
@@ -44,6 +40,11 @@ extension Storage: DeviceStore {
             throw error
         }
     }
+
+    private static let knownSQL = """
+        SELECT d.key, d.account, a.account_id, a.user_id, d.tenant, d.status = 'active'
+        FROM device d JOIN account a ON a.key = d.account WHERE d.device_id = ?
+        """
 
     private func lookup(_ known: DeviceCache.Known, deviceID: String) -> DeviceLookup {
         guard let tenant = access.tenant(key: known.tenantKey) else { return .unknown }

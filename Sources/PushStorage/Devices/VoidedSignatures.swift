@@ -16,10 +16,13 @@ enum VoidedSignatures {
 
     /// nil for a name that was never kicked and deleted.
     static func notBefore(_ db: Database, tenant: TenantKey, userID: String) throws -> Milliseconds? {
-        try Int64.fetchOne(
-            db.cachedStatement(sql: "SELECT not_before FROM voided_signature WHERE tenant = ? AND user_digest = ?"),
-            arguments: [tenant.rawValue, digest(tenant, userID)])
+        let select = try HotStatement(cached: notBeforeSQL, db)
+        select.bind(1, tenant.rawValue)
+        select.bind(2, digest(tenant, userID))
+        return try select.first { $0.integer(0) }
     }
+
+    private static let notBeforeSQL = "SELECT not_before FROM voided_signature WHERE tenant = ? AND user_digest = ?"
 
     private static func digest(_ tenant: TenantKey, _ userID: String) -> Data {
         Data(SHA256.hash(data: Array("\(tenant.rawValue)/\(userID)".utf8)))

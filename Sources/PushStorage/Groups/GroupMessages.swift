@@ -41,15 +41,14 @@ struct GroupMessages {
     func page(
         of group: GroupKey, fromPlace place: Int64, limit: Int, tenantNo: (TenantKey) -> String
     ) throws -> [GroupMessage] {
-        let rows = try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT \(MessageRows.columns) FROM message
-                    WHERE group_key = ? AND group_seq IS NOT NULL AND group_seq <= ? ORDER BY group_seq DESC LIMIT ?
-                    """), arguments: [group.rawValue, place, limit])
+        let select = try HotStatement(cached: Self.pageSQL, db)
+        select.bind(1, group.rawValue)
+        select.bind(2, place)
+        select.bind(3, Int64(limit))
+        var messages: [ArchivedMessage] = []
+        try select.forEachRow { messages.append(MessageRows.message($0, tenantNo: tenantNo)) }
         let userID = try db.cachedStatement(sql: "SELECT user_id FROM account WHERE key = ? AND deleted_at IS NULL")
-        return try rows.map { row in
-            let message = MessageRows.message(row, tenantNo: tenantNo(TenantKey(rawValue: row[1])))
+        return try messages.map { message in
             let sender = try message.senderAccount.flatMap {
                 // Whoever is deleted has no name any more; the account's id names nobody else.
                 try String.fetchOne(userID, arguments: [$0.rawValue]) ?? message.from
@@ -57,6 +56,11 @@ struct GroupMessages {
             return GroupMessage(message: message, sender: sender)
         }
     }
+
+    private static let pageSQL = """
+        SELECT \(MessageRows.columns) FROM message
+        WHERE group_key = ? AND group_seq IS NOT NULL AND group_seq <= ? ORDER BY group_seq DESC LIMIT ?
+        """
 
     /// The id of the message in a place, and those that one call sent together with it to single members: they share
     /// its random number and its time.

@@ -1,4 +1,3 @@
-import Foundation
 import GRDB
 import PushCore
 
@@ -10,17 +9,24 @@ enum MessageRows {
         burned_count, msg_seq, msg_random, msg_time, group_seq
         """
 
-    static func message(_ row: Row, tenantNo: String) -> ArchivedMessage {
-        ArchivedMessage(
-            key: MessageKey(rawValue: row[0]), tenantKey: TenantKey(rawValue: row[1]), tenantNo: tenantNo, id: row[2],
-            form: form(row[3], to: row[5]), from: row[4], to: row[5], target: row[6],
-            type: MessageType(rawValue: row[7]), content: json(row[8]), timestamp: row[9], isBackground: row[10],
-            serverTime: row[11], revision: row[12], timeToLiveSeconds: row[13],
-            state: ArchivedMessage.State(rawValue: row[14]) ?? .live, push: PushOptions(archived: json(row[15])),
-            senderAccount: (row[16] as Int64?).map(AccountKey.init(rawValue:)),
-            senderApp: (row[17] as Int64?).map(AppKey.init(rawValue:)),
-            groupKey: (row[18] as Int64?).map(GroupKey.init(rawValue:)), changedAt: row[19], burnedCount: row[20],
-            numbers: numbers(row[21], row[22], row[23]), groupSeq: row[24])
+    /// A row of ``columns``.
+    static func message(_ row: HotStatement, tenantNo: (TenantKey) -> String) -> ArchivedMessage {
+        let tenant = TenantKey(rawValue: row.integer(1))
+        let to = row.text(5)
+        return ArchivedMessage(
+            key: MessageKey(rawValue: row.integer(0)), tenantKey: tenant, tenantNo: tenantNo(tenant), id: row.text(2),
+            form: form(Int(row.integer(3)), to: to), from: row.text(4), to: to, target: row.optionalText(6),
+            type: MessageType(rawValue: Int(row.integer(7))), content: json(row.optionalBytes(8)),
+            timestamp: row.integer(9), isBackground: row.integer(10) != 0, serverTime: row.integer(11),
+            revision: Int(row.integer(12)), timeToLiveSeconds: row.optionalInteger(13),
+            state: ArchivedMessage.State(rawValue: Int(row.integer(14))) ?? .live,
+            push: PushOptions(archived: json(row.optionalBytes(15))),
+            senderAccount: row.optionalInteger(16).map(AccountKey.init(rawValue:)),
+            senderApp: row.optionalInteger(17).map(AppKey.init(rawValue:)),
+            groupKey: row.optionalInteger(18).map(GroupKey.init(rawValue:)), changedAt: row.optionalInteger(19),
+            burnedCount: Int(row.integer(20)),
+            numbers: numbers(row.optionalInteger(21), row.optionalInteger(22), row.optionalInteger(23)),
+            groupSeq: row.optionalInteger(24))
     }
 
     static func numbers(_ sequence: Int64?, _ random: Int64?, _ seconds: Int64?) -> MessageNumbers? {
@@ -43,21 +49,24 @@ enum MessageRows {
         Int64((form == .broadcast ? .audience : form).rawValue)
     }
 
-    private static func json(_ data: Data?) -> RawJSON? { data.map { RawJSON(archived: [UInt8]($0)) } }
+    private static func json(_ bytes: [UInt8]?) -> RawJSON? { bytes.map { RawJSON(archived: $0) } }
+
+    static let byKeySQL = "SELECT \(columns) FROM message WHERE key = ?"
+    private static let byIDSQL = "SELECT \(columns) FROM message WHERE tenant = ? AND id = ?"
 
     static func message(
         _ db: Database, key: MessageKey, tenantNo: (TenantKey) -> String
     ) throws -> ArchivedMessage? {
-        try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT \(columns) FROM message WHERE key = ?"), arguments: [key.rawValue]
-        ).map { message($0, tenantNo: tenantNo(TenantKey(rawValue: $0[1]))) }
+        let select = try HotStatement(cached: byKeySQL, db)
+        select.bind(1, key.rawValue)
+        return try select.first { message($0, tenantNo: tenantNo) }
     }
 
     static func message(_ db: Database, tenant: TenantKey, id: String, tenantNo: String) throws -> ArchivedMessage? {
-        try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT \(columns) FROM message WHERE tenant = ? AND id = ?"),
-            arguments: [tenant.rawValue, id]
-        ).map { message($0, tenantNo: tenantNo) }
+        let select = try HotStatement(cached: byIDSQL, db)
+        select.bind(1, tenant.rawValue)
+        select.bind(2, id)
+        return try select.first { message($0) { _ in tenantNo } }
     }
 
     /// The messages with this name: the one that has it as its id, then those that have it as an alias, oldest first.
@@ -79,19 +88,19 @@ enum MessageRows {
         _ db: Database, tenant: TenantKey, alias name: String, tenantNo: String, to names: [String]
     ) throws -> [ArchivedMessage] {
         guard let numbers = MessageAliases.numbers(in: name) else { return [] }
-        var found = try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT \(columns) FROM message INDEXED BY message_alias
-                    WHERE tenant = ?1 AND msg_random = ?2 AND msg_random IS NOT NULL AND (?3 IS NULL OR msg_seq = ?3)
-                        AND msg_time = ?4 AND (?6 IS NULL OR form = 2 OR to_id IN (?6, ?7))
-                    ORDER BY key LIMIT ?5
-                    """),
-            arguments: [
-                tenant.rawValue, Int64(numbers.random), numbers.sequence.map { Int64($0) }, numbers.seconds,
-                namesakesMax, names.first, names.last,
-            ]
-        ).map { message($0, tenantNo: tenantNo) }.filter { MessageAliases(of: $0).contains(name) }
+        var found: [ArchivedMessage] = []
+        let select = try HotStatement(cached: byAliasSQL, db)
+        select.bind(1, tenant.rawValue)
+        select.bind(2, Int64(numbers.random))
+        select.bind(3, numbers.sequence.map { Int64($0) })
+        select.bind(4, numbers.seconds)
+        select.bind(5, namesakesMax)
+        select.bind(6, names.first)
+        select.bind(7, names.last)
+        try select.forEachRow { row in
+            let candidate = message(row) { _ in tenantNo }
+            if MessageAliases(of: candidate).contains(name) { found.append(candidate) }
+        }
         if !found.isEmpty { return found }
         let newest = try Int64.fetchOne(db.cachedStatement(sql: "SELECT max(key) FROM message")) ?? 0
         for key in MessageAliases.candidates(for: name, newest: MessageKey(rawValue: newest)) {
@@ -103,22 +112,25 @@ enum MessageRows {
         return found
     }
 
+    private static let byAliasSQL = """
+        SELECT \(columns) FROM message INDEXED BY message_alias
+        WHERE tenant = ?1 AND msg_random = ?2 AND msg_random IS NOT NULL AND (?3 IS NULL OR msg_seq = ?3)
+            AND msg_time = ?4 AND (?6 IS NULL OR form = 2 OR to_id IN (?6, ?7))
+        ORDER BY key LIMIT ?5
+        """
+
     /// Messages of one name that are looked at: as many as one call can make.
-    private static let namesakesMax = 500
+    private static let namesakesMax: Int64 = 500
 
     /// The log after a position, entries of one message that stand together in one batch.
     static func entries(
         _ db: Database, after position: Int64, limit: Int, tenantNo: (TenantKey) -> String
     ) throws -> [CommittedEntries] {
-        let rows = try Row.fetchCursor(
-            db.cachedStatement(
-                sql: """
-                    SELECT \(InboxEntry.columns) FROM entry WHERE position > ?
-                    ORDER BY position LIMIT ?
-                    """),
-            arguments: [position, limit])
+        let select = try HotStatement(cached: entriesSQL, db)
+        select.bind(1, position)
+        select.bind(2, Int64(limit))
         var groups: [[InboxEntry]] = []
-        while let row = try rows.next() {
+        try select.forEachRow { row in
             let entry = InboxEntry(row)
             if let last = groups.last?.last, last.message == entry.message, last.revision == entry.revision {
                 groups[groups.count - 1].append(entry)
@@ -126,12 +138,17 @@ enum MessageRows {
                 groups.append([entry])
             }
         }
+        let messages = try MessageReader(db)
         return try groups.compactMap { entries in
-            guard let key = entries.first?.message, let message = try message(db, key: key, tenantNo: tenantNo)
-            else { return nil }
+            guard let key = entries.first?.message, let message = try messages.message(key, tenantNo: tenantNo) else {
+                return nil
+            }
             return CommittedEntries(message: message, entries: entries)
         }
     }
+
+    private static let entriesSQL =
+        "SELECT \(InboxEntry.columns) FROM entry WHERE position > ? ORDER BY position LIMIT ?"
 
     // MARK: Inboxes
 
@@ -149,23 +166,26 @@ enum MessageRows {
         var entries: [InboxEntry] = []
         // Not `seq + 1`: callers may ask for what comes after the largest number there is.
         if below - 1 > seq {
-            let rows = try Row.fetchCursor(
-                db.cachedStatement(
-                    sql: """
-                        SELECT \(InboxEntry.columns) FROM inbox
-                        WHERE account = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?
-                        """),
-                arguments: [account.rawValue, seq, below, limit])
-            while let row = try rows.next() { entries.append(InboxEntry(row)) }
+            let select = try HotStatement(cached: inboxSQL, db)
+            select.bind(1, account.rawValue)
+            select.bind(2, seq)
+            select.bind(3, below)
+            select.bind(4, Int64(limit))
+            try select.forEachRow { entries.append(InboxEntry($0)) }
         }
         entries += tail.entries.prefix(limit - entries.count)
+        let messages = try MessageReader(db)
         let items = try entries.compactMap { entry in
-            try message(db, key: entry.message, tenantNo: tenantNo).map {
+            try messages.message(entry.message, tenantNo: tenantNo).map {
                 InboxPage.Item(entry: entry, message: $0, isBurned: try isBurned(db, $0, by: account))
             }
         }
         return InboxPage(items: items, head: head)
     }
+
+    static let inboxSQL = """
+        SELECT \(InboxEntry.columns) FROM inbox WHERE account = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?
+        """
 
     /// Whether an account burned its own copy of a message that others still have.
     static func isBurned(_ db: Database, _ message: ArchivedMessage, by account: AccountKey) throws -> Bool {

@@ -106,15 +106,9 @@ struct WebhookEventRows {
 
     private func messages(_ keys: [Int64]) throws -> [Int64: ArchivedMessage] {
         guard !keys.isEmpty else { return [:] }
-        let rows = try Row.fetchCursor(
-            db.cachedStatement(
-                sql: "SELECT \(MessageRows.columns) FROM message WHERE key IN (SELECT value FROM json_each(?))"),
-            arguments: [KeyList.json(keys)])
+        let reader = try MessageReader(db)
         var found: [Int64: ArchivedMessage] = [:]
-        while let row = try rows.next() {
-            let message = MessageRows.message(row, tenantNo: tenantNo(TenantKey(rawValue: row[1])))
-            found[message.key.rawValue] = message
-        }
+        for key in Set(keys) { found[key] = try reader.message(MessageKey(rawValue: key), tenantNo: tenantNo) }
         return found
     }
 

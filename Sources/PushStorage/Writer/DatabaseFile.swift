@@ -56,7 +56,7 @@ final class DatabaseFile: Sendable {
     private static let readersMax = 8
     /// SQLite's own copies of pages, for each connection; beyond them the system's copies are a read away. All of them
     /// together are what waiting jobs cost in memory, however many wait.
-    private static let writerCacheKiB = 65_536
+    private static let writerCacheKiB = 32_768
     private static let readerCacheKiB = 2_048
 
     private static func open(_ path: String) throws -> DatabasePool {

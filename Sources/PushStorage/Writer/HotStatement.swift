@@ -2,17 +2,24 @@ import GRDB
 import GRDBSQLite
 
 /// A prepared statement that is bound and stepped straight through SQLite's C interface. Only the few statements that
-/// run for every message are of this kind: GRDB's argument lists cost more than the insertion of a short row.
+/// run for every message are of this kind: GRDB's argument lists cost more than the insertion of a short row, and its
+/// rows more than reading one.
 ///
-/// Belongs to one connection and is used on the writer's thread only.
+/// Belongs to one connection and is used where that connection is: on the writer's thread, or within one read.
 final class HotStatement {
     /// Keeps the prepared statement alive; it is finalized with this object.
     private let statement: Statement
     private let handle: OpaquePointer
     private let connection: OpaquePointer?
 
-    init(_ db: Database, _ sql: String) throws {
-        statement = try db.makeStatement(sql: sql)
+    convenience init(_ db: Database, _ sql: String) throws { self.init(db, try db.makeStatement(sql: sql)) }
+
+    /// The statement that the connection keeps prepared for this text. A text that is read so must not be run again
+    /// before the reading has ended.
+    convenience init(cached sql: String, _ db: Database) throws { self.init(db, try db.cachedStatement(sql: sql)) }
+
+    private init(_ db: Database, _ statement: Statement) {
+        self.statement = statement
         handle = statement.sqliteStatement
         connection = db.sqliteConnection
     }
@@ -83,11 +90,19 @@ final class HotStatement {
 
     func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
 
-    func optionalInteger(_ column: Int32) -> Int64? {
-        sqlite3_column_type(handle, column) == SQLITE_NULL ? nil : integer(column)
+    func optionalInteger(_ column: Int32) -> Int64? { isNull(column) ? nil : integer(column) }
+
+    func text(_ column: Int32) -> String {
+        guard let address = sqlite3_column_text(handle, column) else { return "" }
+        let count = Int(sqlite3_column_bytes(handle, column))
+        return String(decoding: UnsafeBufferPointer(start: address, count: count), as: UTF8.self)
     }
 
-    func text(_ column: Int32) -> String { String(decoding: bytes(column), as: UTF8.self) }
+    func optionalText(_ column: Int32) -> String? { isNull(column) ? nil : text(column) }
+
+    func optionalBytes(_ column: Int32) -> [UInt8]? { isNull(column) ? nil : bytes(column) }
+
+    private func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
 
     func bytes(_ column: Int32) -> [UInt8] {
         guard let address = sqlite3_column_blob(handle, column) else { return [] }

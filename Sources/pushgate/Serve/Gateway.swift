@@ -226,6 +226,7 @@ struct Gateway: Sendable {
             Worker("webhook retention") { await webhookRetention.run() },
             Worker("eraser") { await eraser.run() },
             Worker("store check") { await damage.look() },
+            Worker("idle memory") { await IdleMemory { storage.releaseMemory() }.run() },
         ]
         if let broker { services.append(broker) }
         services += [

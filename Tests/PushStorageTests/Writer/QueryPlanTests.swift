@@ -8,6 +8,7 @@ import Testing
     @Test(arguments: [
         "SELECT max(seq) FROM inbox WHERE account = 1",
         "SELECT position FROM inbox WHERE account = 1 AND seq > 1 AND seq < 9 ORDER BY seq LIMIT 5",
+        MessageRows.inboxSQL.replacing("?", with: "1"), MessageRows.byKeySQL.replacing("?", with: "1"),
         "SELECT position FROM entry WHERE position > 1 ORDER BY position LIMIT 5",
         "SELECT digest FROM message WHERE tenant = 1 AND id = 'a'",
         "SELECT key FROM account WHERE tenant = 1 AND user_id = 'a'",
