@@ -18,11 +18,12 @@ public final class FallbackPlanner: Sendable {
     private let progress: DeliveryProgress
     private let limits: Limits
     private let clock: WallClock
+    private let runtime: Runtime
     private let logger: Logger
     private let jobsMade: @Sendable () -> Void
-    private let signal = WakeSignal()
+    private let signal: WakeSignal
     private let events = Mutex<[Event]>([])
-    private let start = ContinuousClock.now
+    private let start: ContinuousClock.Instant
     private let startedAt: Milliseconds
 
     /// Beyond this many undecided entries the planner stops reading: the log keeps them.
@@ -30,7 +31,7 @@ public final class FallbackPlanner: Sendable {
 
     public init(
         store: any DeliveryStore, devices: any DeviceStore, feed: EntryFeed, presence: PresenceBook,
-        progress: DeliveryProgress, limits: Limits, clock: WallClock, logger: Logger,
+        progress: DeliveryProgress, limits: Limits, clock: WallClock, runtime: Runtime = .system, logger: Logger,
         jobsMade: @escaping @Sendable () -> Void
     ) {
         self.store = store
@@ -40,6 +41,9 @@ public final class FallbackPlanner: Sendable {
         self.progress = progress
         self.limits = limits
         self.clock = clock
+        self.runtime = runtime
+        signal = WakeSignal(runtime: runtime)
+        start = runtime.now
         self.logger = logger
         self.jobsMade = jobsMade
         startedAt = clock.now
@@ -93,7 +97,7 @@ public final class FallbackPlanner: Sendable {
             } catch {
                 if Task.isCancelled { return }
                 logger.warning("fallback decisions were put off", metadata: ["error": "\(error)"])
-                try? await Task.sleep(for: .milliseconds(500))  // throws on cancellation only
+                await runtime.sleep(for: .milliseconds(500))
             }
             await signal.wait(atMost: .milliseconds(250))
         }
@@ -101,7 +105,7 @@ public final class FallbackPlanner: Sendable {
 
     private var tick: DeliveryTracker.Tick { elapsedMilliseconds * DeliveryTracker.ticksPerSecond / 1000 }
 
-    private var elapsedMilliseconds: Int64 { start.duration(to: .now).milliseconds }
+    private var elapsedMilliseconds: Int64 { start.duration(to: runtime.now).milliseconds }
 
     private func candidate(_ due: DeliveryTracker.Due) -> FallbackCandidate {
         FallbackCandidate(
