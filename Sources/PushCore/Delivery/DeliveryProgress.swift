@@ -8,13 +8,17 @@ public final class DeliveryProgress: Sendable {
     private let written: Mutex<DeliveryMarks>
     private let store: any DeliveryStore
     private let clock: WallClock
+    private let runtime: Runtime
     private let logger: Logger
 
-    public init(marks: DeliveryMarks, store: any DeliveryStore, clock: WallClock, logger: Logger) {
+    public init(
+        marks: DeliveryMarks, store: any DeliveryStore, clock: WallClock, runtime: Runtime = .system, logger: Logger
+    ) {
         self.marks = Mutex(marks)
         self.written = Mutex(marks)
         self.store = store
         self.clock = clock
+        self.runtime = runtime
         self.logger = logger
     }
 
@@ -26,7 +30,7 @@ public final class DeliveryProgress: Sendable {
     /// Runs until the task is cancelled, then writes a last time.
     public func run() async {
         while !Task.isCancelled {
-            try? await Task.sleep(for: .seconds(1))  // throws on cancellation only: write then, too
+            await runtime.sleep(for: .seconds(1))  // cancelled: write then, too
             await write()
         }
     }

@@ -101,7 +101,7 @@ struct DeliveryTracker {
 
     /// Devices are looked at again, all of them: those that `isAway` says are gone are due.
     mutating func reviewed(isAway: (DeviceKey) -> Bool) -> [Due] {
-        pending.keys.flatMap { takeDue(account: $0, where: isAway) }
+        pending.keys.sorted { $0.rawValue < $1.rawValue }.flatMap { takeDue(account: $0, where: isAway) }
     }
 
     private mutating func takeDue(account: AccountKey, where isDue: (DeviceKey) -> Bool) -> [Due] {

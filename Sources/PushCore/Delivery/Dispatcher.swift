@@ -12,8 +12,9 @@ public final class Dispatcher: Sendable {
     private let progress: DeliveryProgress
     private let limits: Limits
     private let clock: WallClock
+    private let runtime: Runtime
     private let logger: Logger
-    private let signal = WakeSignal()
+    private let signal: WakeSignal
     private let flight: Mutex<Flight>
 
     private struct Flight {
@@ -24,7 +25,7 @@ public final class Dispatcher: Sendable {
 
     public init(
         store: any DeliveryStore, feed: EntryFeed, publisher: any DownlinkPublisher, progress: DeliveryProgress,
-        limits: Limits, clock: WallClock, logger: Logger
+        limits: Limits, clock: WallClock, runtime: Runtime = .system, logger: Logger
     ) {
         self.store = store
         self.feed = feed
@@ -32,9 +33,11 @@ public final class Dispatcher: Sendable {
         self.progress = progress
         self.limits = limits
         self.clock = clock
+        self.runtime = runtime
         self.logger = logger
         flight = Mutex(Flight(window: PositionWindow(mark: progress.current.dispatched)))
-        let signal = signal
+        let signal = WakeSignal(runtime: runtime)
+        self.signal = signal
         feed.listen { signal.wake() }
     }
 
@@ -46,7 +49,7 @@ public final class Dispatcher: Sendable {
             } catch {
                 if Task.isCancelled { return }
                 logger.warning("entries could not be read for dispatch", metadata: ["error": "\(error)"])
-                try? await Task.sleep(for: .seconds(1))  // throws on cancellation only
+                await runtime.sleep(for: .seconds(1))
                 continue
             }
             await signal.wait(atMost: .seconds(5))
@@ -103,7 +106,7 @@ public final class Dispatcher: Sendable {
             } catch {
                 if Task.isCancelled { continue }
                 logger.warning("a changed message could not be read", metadata: ["error": "\(error)"])
-                try? await Task.sleep(for: .seconds(1))  // throws on cancellation only
+                await runtime.sleep(for: .seconds(1))
             }
         }
     }

@@ -18,11 +18,12 @@ public final class FallbackPlanner: Sendable {
     private let progress: DeliveryProgress
     private let limits: Limits
     private let clock: WallClock
+    private let runtime: Runtime
     private let logger: Logger
     private let jobsMade: @Sendable () -> Void
-    private let signal = WakeSignal()
+    private let signal: WakeSignal
     private let events = Mutex<[Event]>([])
-    private let start = ContinuousClock.now
+    private let start: ContinuousClock.Instant
     private let startedAt: Milliseconds
 
     /// Beyond this many undecided entries the planner stops reading: the log keeps them.
@@ -30,7 +31,7 @@ public final class FallbackPlanner: Sendable {
 
     public init(
         store: any DeliveryStore, devices: any DeviceStore, feed: EntryFeed, presence: PresenceBook,
-        progress: DeliveryProgress, limits: Limits, clock: WallClock, logger: Logger,
+        progress: DeliveryProgress, limits: Limits, clock: WallClock, runtime: Runtime = .system, logger: Logger,
         jobsMade: @escaping @Sendable () -> Void
     ) {
         self.store = store
@@ -40,6 +41,9 @@ public final class FallbackPlanner: Sendable {
         self.progress = progress
         self.limits = limits
         self.clock = clock
+        self.runtime = runtime
+        signal = WakeSignal(runtime: runtime)
+        start = runtime.now
         self.logger = logger
         self.jobsMade = jobsMade
         startedAt = clock.now
@@ -69,8 +73,8 @@ public final class FallbackPlanner: Sendable {
     public func run() async {
         var tracker = DeliveryTracker(mark: progress.current.decided, now: tick)
         var undecided: [DeliveryTracker.Due] = []
-        // Devices that have gone: their jobs that wait for a late acknowledgement are due.
-        var late: [DeviceKey] = []
+        // Devices that have gone, with their ids: their jobs that wait for a late acknowledgement are due.
+        var late: [DeviceKey: String] = [:]
         // Ids of devices that wait while presence is in doubt: they are looked at again when it ends.
         var doubtful: [DeviceKey: String] = [:]
         while !Task.isCancelled {
@@ -86,14 +90,16 @@ public final class FallbackPlanner: Sendable {
                     tracker.decided(page)
                 }
                 // After the decisions, so that jobs made just now are among them.
-                if try await store.hasten(late, at: clock.now) { jobsMade() }
+                // Who came back while the store was busy has the whole time again.
+                let gone = late.filter { presence.connectedSince($0.value) == nil }.keys
+                if try await store.hasten(gone.sorted { $0.rawValue < $1.rawValue }, at: clock.now) { jobsMade() }
                 late.removeAll()
                 progress.decided(tracker.mark)
                 if hasMore { continue }
             } catch {
                 if Task.isCancelled { return }
                 logger.warning("fallback decisions were put off", metadata: ["error": "\(error)"])
-                try? await Task.sleep(for: .milliseconds(500))  // throws on cancellation only
+                await runtime.sleep(for: .milliseconds(500))
             }
             await signal.wait(atMost: .milliseconds(250))
         }
@@ -101,7 +107,7 @@ public final class FallbackPlanner: Sendable {
 
     private var tick: DeliveryTracker.Tick { elapsedMilliseconds * DeliveryTracker.ticksPerSecond / 1000 }
 
-    private var elapsedMilliseconds: Int64 { start.duration(to: .now).milliseconds }
+    private var elapsedMilliseconds: Int64 { start.duration(to: runtime.now).milliseconds }
 
     private func candidate(_ due: DeliveryTracker.Due) -> FallbackCandidate {
         FallbackCandidate(
@@ -109,7 +115,7 @@ public final class FallbackPlanner: Sendable {
     }
 
     private func handleEvents(
-        _ tracker: inout DeliveryTracker, doubtful: inout [DeviceKey: String], late: inout [DeviceKey]
+        _ tracker: inout DeliveryTracker, doubtful: inout [DeviceKey: String], late: inout [DeviceKey: String]
     ) async -> [DeliveryTracker.Due] {
         let arrived = events.withLock { events in
             defer { events.removeAll(keepingCapacity: true) }
@@ -121,14 +127,12 @@ public final class FallbackPlanner: Sendable {
             case .acknowledged(let device, let account, let seq):
                 tracker.acknowledged(device, account: account, seq: seq)
             case .disconnected(let gone):
-                var keys: [DeviceKey] = []
                 for deviceID in gone {
                     // Not known any more, or not to be read just now: the deadline decides.
                     guard case .active(let identity) = try? await devices.lookUp(deviceID: deviceID) else { continue }
                     due += tracker.disconnected(identity.key, account: identity.account.key)
-                    keys.append(identity.key)
+                    late[identity.key] = deviceID
                 }
-                late += keys
             case .doubtEnded:
                 let waiting = doubtful
                 doubtful.removeAll()

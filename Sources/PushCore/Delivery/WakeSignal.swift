@@ -27,8 +27,9 @@ public final class WakeSignal: Sendable {
     }
 
     private let state = Mutex(State())
+    private let runtime: Runtime
 
-    public init() {}
+    public init(runtime: Runtime = .system) { self.runtime = runtime }
 
     public func wake() {
         let waiter = state.withLock { state in
@@ -50,7 +51,7 @@ public final class WakeSignal: Sendable {
             return state.lastNumber
         }
         guard let number else { return }
-        let deadline = ContinuousClock.now + timeout
+        let deadline = runtime.now + timeout
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let (isOver, needsTimer) = state.withLock { state in
@@ -75,17 +76,18 @@ public final class WakeSignal: Sendable {
     /// A timer outlives the wait it was made for and serves the next ones: under load there are thousands of short waits
     /// a second, and a timer for each cost more than what they waited for.
     private func startTimer(at moment: ContinuousClock.Instant) {
-        Task { [weak self] in
-            try? await Task.sleep(until: moment, clock: .continuous)  // nobody cancels it
+        runtime.start { [weak self, runtime] in
+            await runtime.sleep(for: moment - runtime.now)
             self?.timerFired(at: moment)
         }
     }
 
     private func timerFired(at moment: ContinuousClock.Instant) {
+        let now = max(moment, runtime.now)
         let (late, next) = state.withLock { state in
             if state.timerAt == moment { state.timerAt = nil }
             guard let waiter = state.waiter else { return (nil as Waiter?, nil as ContinuousClock.Instant?) }
-            if waiter.deadline <= ContinuousClock.now {
+            if waiter.deadline <= now {
                 state.waiter = nil
                 return (waiter, nil)
             }

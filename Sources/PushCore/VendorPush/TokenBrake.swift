@@ -41,10 +41,11 @@ public final class TokenBrake: Sendable {
     private struct State {
         var lanes: [Subject: [Int64: AnswerWindow]] = [:]
         var doubted: Set<Int64> = []
+        /// The time of the first answer.
+        var origin: ContinuousClock.Instant?
     }
 
     private let state = Mutex(State())
-    private let origin = ContinuousClock.now
 
     private static let subjectsMax = 10_000
     private static let lanesPerSubjectMax = 100
@@ -55,9 +56,11 @@ public final class TokenBrake: Sendable {
     public func note(
         _ answers: [Answer], tenant: TenantKey, vendor: Vendor, at now: ContinuousClock.Instant
     ) -> Set<Int64> {
-        let slice = AnswerWindow.slice(at: now - origin)
         let subject = Subject(tenant: tenant, vendor: vendor)
         return state.withLock { state in
+            let origin = state.origin ?? now
+            state.origin = origin
+            let slice = AnswerWindow.slice(at: now - origin)
             var lanes = state.lanes[subject] ?? [:]
             var stopped: Set<Int64> = []
             for answer in answers {

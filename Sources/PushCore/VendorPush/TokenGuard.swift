@@ -7,15 +7,18 @@ public final class TokenGuard: Sendable {
     private let brake: TokenBrake
     private let store: any TokenQuarantineStore
     private let clock: WallClock
+    private let runtime: Runtime
     private let logger: Logger
     private let stops = Mutex(0)
 
     public init(
-        store: any TokenQuarantineStore, clock: WallClock, logger: Logger, brake: TokenBrake = TokenBrake()
+        store: any TokenQuarantineStore, clock: WallClock, runtime: Runtime = .system, logger: Logger,
+        brake: TokenBrake = TokenBrake()
     ) {
         self.brake = brake
         self.store = store
         self.clock = clock
+        self.runtime = runtime
         self.logger = logger
     }
 
@@ -71,7 +74,7 @@ public final class TokenGuard: Sendable {
     /// The doubt is over. Where the store is busy, the next start finds it still in doubt, and a probe ends that.
     private func trust(_ lanes: Set<Int64>) {
         guard !lanes.isEmpty else { return }
-        Task { [store, logger] in
+        runtime.start { [store, logger] in
             do { try await store.trust(lanes: lanes) } catch {
                 logger.warning(
                     "a credential's doubt is over, but that could not be written down",

@@ -18,7 +18,8 @@ import Testing
         let sender = ScriptedSender { $0.map { _ in .sent(vendorID: nil) } }
         let queue = PushQueue(
             store: store, catalog: sender, tenants: { _ in .sample }, limits: Limits(), clock: wall,
-            monotonic: { clock.instant }, retries: RetryPolicy(limits: Limits(), random: { 1 }), logger: logger)
+            runtime: Runtime(now: { clock.instant }), retries: RetryPolicy(limits: Limits(), random: { 1 }),
+            logger: logger)
         try await queue.reloadSettings()
         let reply = VendorReply(code: "no")
         for (lane, reason) in [(Int64(1), LaneCircuit.Reason.refused), (2, .braked), (3, .failing)] {

@@ -35,8 +35,10 @@ import Testing
             }
         }
         return OutcomeRecorder(
-            store: store, clock: WallClock { 0 }, monotonic: { disk.state.withLock { $0.now } },
-            pause: { length in disk.state.withLock { $0.now += length * 100 } },
+            store: store, clock: WallClock { 0 },
+            runtime: Runtime(
+                now: { disk.state.withLock { $0.now } },
+                sleep: { length in disk.state.withLock { $0.now += length * 100 } }),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             written: { jobs in disk.state.withLock { $0.written += jobs.map(\.key) } })
     }

@@ -17,7 +17,7 @@ import Testing
         let clock = clock
         let queue = PushQueue(
             store: store, catalog: sender, tenants: { _ in .sample }, limits: Limits(),
-            clock: WallClock { clock.now }, monotonic: { clock.instant },
+            clock: WallClock { clock.now }, runtime: Runtime(now: { clock.instant }),
             retries: RetryPolicy(limits: Limits(), random: { 1 }), logger: quiet, tokenGuard: tokenGuard)
         try await queue.reloadSettings()
         return queue
@@ -409,7 +409,7 @@ import Testing
         let lines = NotedLines()
         let queue = PushQueue(
             store: store, catalog: sender, tenants: { _ in .sample }, limits: Limits(),
-            clock: WallClock { clock.now }, monotonic: { clock.instant },
+            clock: WallClock { clock.now }, runtime: Runtime(now: { clock.instant }),
             retries: RetryPolicy(limits: Limits(), random: { 1 }), logger: Logger(label: "test") { _ in lines })
         try await queue.reloadSettings()
         try await settle(queue, store)

@@ -192,7 +192,7 @@ final class LaneBook: Sendable {
                 pumps.append(Pump(lane: key, sender: entry.sender))
             }
             for pump in pumps { state.entries[pump.lane]?.lane.isPumping = true }
-            return pumps
+            return pumps.sorted { $0.lane < $1.lane }
         }
     }
 

@@ -31,8 +31,7 @@ final class OutcomeRecorder: Sendable {
     private let state = Mutex(State())
     private let store: any DeliveryStore
     private let clock: WallClock
-    private let monotonic: @Sendable () -> ContinuousClock.Instant
-    private let pause: @Sendable (Duration) async -> Void
+    private let runtime: Runtime
     private let logger: Logger
     /// Told of the jobs that are on disk, or given up.
     private let written: @Sendable ([PushJob]) -> Void
@@ -42,14 +41,12 @@ final class OutcomeRecorder: Sendable {
     static let givenUpAfter: Duration = .seconds(30)
 
     init(
-        store: any DeliveryStore, clock: WallClock, monotonic: @escaping @Sendable () -> ContinuousClock.Instant,
-        pause: @escaping @Sendable (Duration) async -> Void, logger: Logger,
+        store: any DeliveryStore, clock: WallClock, runtime: Runtime, logger: Logger,
         written: @escaping @Sendable ([PushJob]) -> Void
     ) {
         self.store = store
         self.clock = clock
-        self.monotonic = monotonic
-        self.pause = pause
+        self.runtime = runtime
         self.logger = logger
         self.written = written
     }
@@ -65,14 +62,14 @@ final class OutcomeRecorder: Sendable {
             return !state.isWriting
         }
         guard isFirst else { return }
-        Task { await self.write() }
+        runtime.start { await self.write() }
     }
 
     private func write() async {
         while let batch = next() {
             do {
                 try await store.change(batch.map { ($0.job, $0.change) }, at: clock.now)
-                let now = monotonic()
+                let now = runtime.now
                 state.withLock { state in
                     state.lastWritten = now
                     state.batchMax = min(Self.batchMax, state.batchMax * 4)
@@ -80,7 +77,7 @@ final class OutcomeRecorder: Sendable {
                 written(batch.map(\.job))
             } catch {
                 written(putBack(batch, after: error))
-                await pause(Self.failurePause)
+                await runtime.sleep(for: Self.failurePause)
             }
         }
     }
@@ -96,7 +93,7 @@ final class OutcomeRecorder: Sendable {
 
     /// Returns the jobs that are given up.
     private func putBack(_ batch: [Outcome], after error: any Error) -> [PushJob] {
-        let now = monotonic()
+        let now = runtime.now
         let isAlone = batch.count == 1
         let givenUp = state.withLock { state -> [PushJob] in
             state.batchMax = 1

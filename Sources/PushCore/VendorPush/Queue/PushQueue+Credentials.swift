@@ -5,10 +5,10 @@ import Synchronization
 final class SettingsReading: Sendable {
     private let last = Mutex<Task<Void, any Error>?>(nil)
 
-    func follow(with read: @escaping @Sendable () async throws -> Void) async throws {
+    func follow(with read: @escaping @Sendable () async throws -> Void, in runtime: Runtime) async throws {
         let mine = last.withLock { last in
             let before = last
-            let mine = Task {
+            let mine = runtime.startThrowing {
                 _ = await before?.result
                 try await read()
             }
@@ -23,7 +23,7 @@ final class SettingsReading: Sendable {
 extension PushQueue {
     /// Reads the vendors' settings. Called at start and after each change; a changed credential is a new lane.
     public func reloadSettings() async throws {
-        try await settingsReading.follow { try await self.readSettings() }
+        try await settingsReading.follow(with: { try await self.readSettings() }, in: runtime)
     }
 
     private func readSettings() async throws {

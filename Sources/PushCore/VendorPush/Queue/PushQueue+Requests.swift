@@ -8,7 +8,7 @@ extension PushQueue {
 
     private func start(_ pump: LaneBook.Pump) {
         // Waited for in `finish`, by count: a cancelled queue lets a push under way have its answer.
-        Task {
+        runtime.start {
             while let page = self.book.takePage(of: pump.lane, now: self.monotonic()) {
                 await self.begin(page, of: pump)
             }
@@ -105,7 +105,7 @@ extension PushQueue {
         if fitting == 0 { putBack(pushes) } else { giveBack(Array(batches[fitting...].joined())) }
         barrier.split(generation, into: fitting)
         for batch in batches[..<fitting] {
-            Task { await self.request(batch, of: pump, isProbe: page.isProbe, generation: generation) }
+            runtime.start { await self.request(batch, of: pump, isProbe: page.isProbe, generation: generation) }
         }
     }
 

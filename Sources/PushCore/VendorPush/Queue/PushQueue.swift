@@ -15,10 +15,10 @@ public final class PushQueue: Sendable {
     let tenants: @Sendable (TenantKey) -> Tenant?
     let limits: Limits
     let clock: WallClock
-    let monotonic: @Sendable () -> ContinuousClock.Instant
+    let runtime: Runtime
     let retries: RetryPolicy
     let logger: Logger
-    let signal = WakeSignal()
+    let signal: WakeSignal
     let book: LaneBook
     let recorder: OutcomeRecorder
     let budgets: BudgetBook
@@ -49,18 +49,18 @@ public final class PushQueue: Sendable {
 
     public convenience init(
         store: any DeliveryStore, catalog: any VendorCatalog, tenants: @escaping @Sendable (TenantKey) -> Tenant?,
-        limits: Limits, clock: WallClock, logger: Logger, budgets: BudgetBook = BudgetBook(),
-        tokenGuard: TokenGuard? = nil
+        limits: Limits, clock: WallClock, runtime: Runtime = .system, logger: Logger,
+        budgets: BudgetBook = BudgetBook(), tokenGuard: TokenGuard? = nil
     ) {
         self.init(
             store: store, catalog: catalog, tenants: tenants, limits: limits, clock: clock,
-            monotonic: { ContinuousClock.now }, retries: RetryPolicy(limits: limits), logger: logger,
+            runtime: runtime, retries: RetryPolicy(limits: limits, runtime: runtime), logger: logger,
             budgets: budgets, tokenGuard: tokenGuard)
     }
 
     init(
         store: any DeliveryStore, catalog: any VendorCatalog, tenants: @escaping @Sendable (TenantKey) -> Tenant?,
-        limits: Limits, clock: WallClock, monotonic: @escaping @Sendable () -> ContinuousClock.Instant,
+        limits: Limits, clock: WallClock, runtime: Runtime,
         retries: RetryPolicy, logger: Logger, budgets: BudgetBook = BudgetBook(), tokenGuard: TokenGuard? = nil
     ) {
         self.budgets = budgets
@@ -70,17 +70,19 @@ public final class PushQueue: Sendable {
         self.tenants = tenants
         self.limits = limits
         self.clock = clock
-        self.monotonic = monotonic
+        self.runtime = runtime
         self.retries = retries
         self.logger = logger
         let book = LaneBook(jobsMax: limits.pushJobsInMemoryMax)
-        let signal = signal
+        let signal = WakeSignal(runtime: runtime)
+        self.signal = signal
         self.book = book
         recorder = OutcomeRecorder(
-            store: store, clock: clock, monotonic: monotonic,
-            pause: { try? await Task.sleep(for: $0) },  // throws on cancellation only, and nobody cancels
-            logger: logger, written: { jobs in if book.release(jobs) { signal.wake() } })
+            store: store, clock: clock, runtime: runtime, logger: logger,
+            written: { jobs in if book.release(jobs) { signal.wake() } })
     }
+
+    func monotonic() -> ContinuousClock.Instant { runtime.now }
 
     /// There are new jobs.
     public func wake() { signal.wake() }
@@ -114,7 +116,9 @@ public final class PushQueue: Sendable {
         startPumps()
         let due = try await store.lanesWithJobs()
         let (now, instant) = (clock.now, monotonic())
-        let claims = book.claims(for: due.filter { $0.value <= now }.map(\.key).shuffled(), now: instant)
+        var generator = runtime.generator
+        let lanes = due.filter { $0.value <= now }.map(\.key).sorted().shuffled(using: &generator)
+        let claims = book.claims(for: lanes, now: instant)
         if !claims.claims.isEmpty {
             let jobs = try await store.claimJobs(
                 claims.claims, besides: claims.held, now: now, leaseUntil: now + Self.leaseMilliseconds)
@@ -176,11 +180,11 @@ public final class PushQueue: Sendable {
 
     /// What is under way ends and is written down; the rest stays on disk.
     private func finish() async {
-        let deadline = ContinuousClock.now + Self.finishWithin
+        let deadline = monotonic() + Self.finishWithin
         release(book.stop())
-        while !book.isQuiet || !recorder.isIdle, ContinuousClock.now < deadline {
+        while !book.isQuiet || !recorder.isIdle, monotonic() < deadline {
             // Cancellation does not end this wait: the requests have their own ten seconds.
-            await Task { await self.signal.wait(atMost: .milliseconds(100)) }.value
+            await runtime.start { await self.signal.wait(atMost: .milliseconds(100)) }.value
         }
         for sender in book.takeAll() { await sender.shutdown() }
     }

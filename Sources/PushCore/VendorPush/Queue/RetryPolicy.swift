@@ -14,6 +14,13 @@ struct RetryPolicy: Sendable {
         self.random = random
     }
 
+    init(limits: Limits, runtime: Runtime) {
+        self.init(limits: limits) {
+            var generator = runtime.generator
+            return Double.random(in: 0...1, using: &generator)
+        }
+    }
+
     /// The time of the next try after `attempts` failed ones.
     func next(
         afterAttempts attempts: Int, asked: Duration?, isPace: Bool, now: Milliseconds

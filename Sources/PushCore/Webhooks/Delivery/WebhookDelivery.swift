@@ -34,12 +34,12 @@ public final class WebhookDelivery: Sendable {
     public convenience init(
         store: any WebhookDeliveryStore, caller: any CallbackCaller,
         format: @escaping @Sendable (WebhookSettings.Format) -> any WebhookFormat, signal: WakeSignal,
-        clock: WallClock, logger: Logger
+        clock: WallClock, runtime: Runtime = .system, logger: Logger
     ) {
         self.init(
             WebhookRunner.Surroundings(
-                store: store, caller: caller, format: format, clock: clock, monotonic: { .now },
-                counters: WebhookCounters(), logger: logger), signal: signal)
+                store: store, caller: caller, format: format, clock: clock, runtime: runtime,
+                start: runtime.now, counters: WebhookCounters(), logger: logger), signal: signal)
     }
 
     init(_ around: WebhookRunner.Surroundings, signal: WakeSignal) {
@@ -73,7 +73,7 @@ public final class WebhookDelivery: Sendable {
             }
             await signal.wait(atMost: pause)
             // What comes in quick succession is looked at together.
-            try? await Task.sleep(for: Self.pause)  // throws on cancellation only
+            await around.runtime.sleep(for: Self.pause)
         }
         await finish()
     }
@@ -131,7 +131,7 @@ public final class WebhookDelivery: Sendable {
         let runner = WebhookRunner(tenant, around)
         state.active[tenant] = Active(runner: runner, isDown: rest.health.isDown)
         // Not a child of the loop's task: its cancellation must not break off what is being written.
-        Task {
+        around.runtime.start {
             let left = await runner.run(rest, settings: settings)
             self.state.withLock { state in
                 state.active[tenant] = nil
@@ -143,15 +143,15 @@ public final class WebhookDelivery: Sendable {
 
     /// What is under way ends and is written down; the rest stays on disk.
     private func finish() async {
-        let deadline = ContinuousClock.now + Self.finishWithin
+        let deadline = around.runtime.now + Self.finishWithin
         let runners = state.withLock { state in
             state.isStopped = true
             return state.active.values.map(\.runner)
         }
         for runner in runners { runner.stop() }
-        while state.withLock({ !$0.active.isEmpty }), ContinuousClock.now < deadline {
+        while state.withLock({ !$0.active.isEmpty }), around.runtime.now < deadline {
             // Cancellation does not end this wait: requests have a time limit of their own.
-            await Task { await self.signal.wait(atMost: .milliseconds(100)) }.value
+            await around.runtime.start { await self.signal.wait(atMost: .milliseconds(100)) }.value
         }
     }
 }

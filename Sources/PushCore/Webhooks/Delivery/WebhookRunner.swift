@@ -8,7 +8,9 @@ final class WebhookRunner: Sendable {
         let caller: any CallbackCaller
         let format: @Sendable (WebhookSettings.Format) -> any WebhookFormat
         let clock: WallClock
-        let monotonic: @Sendable () -> ContinuousClock.Instant
+        let runtime: Runtime
+        /// Of steady time.
+        let start: ContinuousClock.Instant
         let counters: WebhookCounters
         let logger: Logger
         var pace = WebhookPace()
@@ -17,10 +19,8 @@ final class WebhookRunner: Sendable {
         /// How long a line without work is kept.
         var linger: Int64 = 1000
 
-        private static let start = ContinuousClock.now
-
         var now: WebhookMoment {
-            let passed = (monotonic() - Self.start).components
+            let passed = (runtime.now - start).components
             return WebhookMoment(
                 wall: clock.now, steady: passed.seconds * 1000 + passed.attoseconds / 1_000_000_000_000_000)
         }
@@ -41,7 +41,7 @@ final class WebhookRunner: Sendable {
     let tenant: TenantKey
     let startedAt: Int64
     private let around: Surroundings
-    private let signal = WakeSignal()
+    private let signal: WakeSignal
     private let mailbox = Mutex(Mailbox())
     private let used = Mutex<WebhookSettings?>(nil)
 
@@ -51,6 +51,7 @@ final class WebhookRunner: Sendable {
     init(_ tenant: TenantKey, _ around: Surroundings) {
         self.tenant = tenant
         self.around = around
+        signal = WakeSignal(runtime: around.runtime)
         startedAt = around.now.steady
     }
 
@@ -149,7 +150,7 @@ final class WebhookRunner: Sendable {
     // MARK: Requests
 
     private func start(_ request: WebhookLine.Request, _ settings: WebhookSettings) {
-        Task {
+        around.runtime.start { [self] in
             let result = await perform(request, settings)
             mailbox.withLock { $0.results.append(result) }
             signal.wake()
