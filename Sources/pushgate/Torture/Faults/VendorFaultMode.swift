@@ -19,6 +19,9 @@ struct VendorFaultMode: Sendable {
     /// It befalls single tokens of requests that are answered.
     var isPerToken: Bool { ["deadTokens", "partialBatch"].contains(fault["fault"]?.string) }
 
+    /// Nobody but who puts the settings again, and a probe each minute, lets pushes go on afterwards.
+    var stopsCredential: Bool { fault["fault"]?.string == "expiredAuthorization" }
+
     /// The first of them needs that nothing is under way to the phones of the dead tokens: what a vendor had shown before
     /// it called the token dead would be shown by the next one, too.
     static func all(dead tokens: [String]) -> [VendorFaultMode] {

@@ -25,7 +25,7 @@ struct VendorLane {
         let messages = max(1, pushes / VendorCrowd.members)
         for number in 0..<times {
             var random = SeededRandom(seed: seed, .vendor, number)
-            try await Task.sleep(for: random.duration(0.2...1.5))
+            try await Task.sleep(for: random.duration(0.1...0.8))
             // Somebody waits until nothing is under way any more.
             while load.isHeldUp { try await Task.sleep(for: .milliseconds(100)) }
             let mode = modes[number % modes.count]
@@ -56,7 +56,7 @@ struct VendorLane {
         }
         try await stage.clearVendorFaults()
         // A stopped credential starts again with the settings.
-        try await world.putVendorSettings()
+        if mode.stopsCredential { try await world.putVendorSettings() }
         return hits
     }
 
