@@ -1,6 +1,7 @@
 import Logging
 import PushTestSupport
 import Synchronization
+import TestWaiting
 import Testing
 
 @testable import PushCore
@@ -30,7 +31,7 @@ import Testing
             logger: logger, jobsMade: {})
         let running = Task { await planner.run() }
         presence.apply([.disconnected(connection(1))])
-        try await until("it is to be hurried") {
+        try await eventually("it is to be hurried") {
             store.state.withLock { $0.hastened.contains([registered.identity.key]) }
         }
         presence.apply([.connected(connection(2))])
@@ -38,7 +39,7 @@ import Testing
             state.refusesHastening = false
             state.hastened = []
         }
-        try await until("it was looked at again") { store.state.withLock { $0.hastened.count > 1 } }
+        try await eventually("it was looked at again") { store.state.withLock { $0.hastened.count > 1 } }
         running.cancel()
         await running.value
         // The first call may have been under way when it came back.
