@@ -140,12 +140,13 @@ extension Storage: DeliveryStore {
 
     public func clockWentBack(to now: Milliseconds) async throws {
         try await commits.run { writer in
-            // A push was given its time when it was made or last taken.
+            // A push was given its time when it was made, last taken or given back.
             try writer.db.execute(
                 sql: """
-                    UPDATE push SET not_before = max(?1, not_before - (max(created_at, ifnull(claimed_at, 0)) - ?1)),
+                    UPDATE push SET
+                        not_before = max(?1, not_before - (max(created_at, ifnull(claimed_at, 0), updated_at) - ?1)),
                         created_at = min(created_at, ?1), claimed_at = min(claimed_at, ?1), updated_at = ?1
-                    WHERE state = 'waiting' AND max(created_at, ifnull(claimed_at, 0)) > ?1
+                    WHERE state = 'waiting' AND max(created_at, ifnull(claimed_at, 0), updated_at) > ?1
                     """, arguments: [now])
             // A job whose message is older got its time from when the broker had it: it looks at that again now.
             try writer.db.execute(

@@ -126,6 +126,24 @@ import Testing
         #expect(dueTimes == [now + 200_000_000])
     }
 
+    @Test(arguments: ["released", "retry"])
+    func `what was given back while the clock was ahead goes out once it was set back`(_ outcome: String) async throws {
+        let story = try await Story.begin()
+        let now = story.store.clock.now
+        _ = try await story.storage.decide([story.candidate("m1")], at: now)
+        let job = try #require(try await story.claim(story.lane).first)
+        story.store.clock.advance(86_400_000)
+        let ahead = story.store.clock.now
+        try await story.change(
+            job,
+            outcome == "released"
+                ? .released(at: ahead) : .retry(at: ahead + 1000, vendor: .apns, VendorReply(code: "503")))
+        story.store.clock.advance(-86_400_000)
+        try await story.storage.clockWentBack(to: now)
+        story.store.clock.advance(1000)
+        #expect(try await story.claim(story.lane).map(\.key) == [job.key])
+    }
+
     @Test func `a retry waits for its time and is kept for the trace`() async throws {
         let story = try await Story.begin()
         let later = story.store.clock.now + 5000
