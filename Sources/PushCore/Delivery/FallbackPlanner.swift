@@ -73,8 +73,8 @@ public final class FallbackPlanner: Sendable {
     public func run() async {
         var tracker = DeliveryTracker(mark: progress.current.decided, now: tick)
         var undecided: [DeliveryTracker.Due] = []
-        // Devices that have gone: their jobs that wait for a late acknowledgement are due.
-        var late: [DeviceKey] = []
+        // Devices that have gone, with their ids: their jobs that wait for a late acknowledgement are due.
+        var late: [DeviceKey: String] = [:]
         // Ids of devices that wait while presence is in doubt: they are looked at again when it ends.
         var doubtful: [DeviceKey: String] = [:]
         while !Task.isCancelled {
@@ -90,7 +90,9 @@ public final class FallbackPlanner: Sendable {
                     tracker.decided(page)
                 }
                 // After the decisions, so that jobs made just now are among them.
-                if try await store.hasten(late, at: clock.now) { jobsMade() }
+                // Who came back while the store was busy has the whole time again.
+                let gone = late.filter { presence.connectedSince($0.value) == nil }.keys
+                if try await store.hasten(gone.sorted { $0.rawValue < $1.rawValue }, at: clock.now) { jobsMade() }
                 late.removeAll()
                 progress.decided(tracker.mark)
                 if hasMore { continue }
@@ -113,7 +115,7 @@ public final class FallbackPlanner: Sendable {
     }
 
     private func handleEvents(
-        _ tracker: inout DeliveryTracker, doubtful: inout [DeviceKey: String], late: inout [DeviceKey]
+        _ tracker: inout DeliveryTracker, doubtful: inout [DeviceKey: String], late: inout [DeviceKey: String]
     ) async -> [DeliveryTracker.Due] {
         let arrived = events.withLock { events in
             defer { events.removeAll(keepingCapacity: true) }
@@ -125,14 +127,12 @@ public final class FallbackPlanner: Sendable {
             case .acknowledged(let device, let account, let seq):
                 tracker.acknowledged(device, account: account, seq: seq)
             case .disconnected(let gone):
-                var keys: [DeviceKey] = []
                 for deviceID in gone {
                     // Not known any more, or not to be read just now: the deadline decides.
                     guard case .active(let identity) = try? await devices.lookUp(deviceID: deviceID) else { continue }
                     due += tracker.disconnected(identity.key, account: identity.account.key)
-                    keys.append(identity.key)
+                    late[identity.key] = deviceID
                 }
-                late += keys
             case .doubtEnded:
                 let waiting = doubtful
                 doubtful.removeAll()

@@ -25,6 +25,9 @@ final class ScriptedStore: DeliveryStore, Sendable {
         /// Jobs that were marked as begun, in their order.
         var begun: [Int64] = []
         var failedMarks = 0
+        /// Devices whose jobs were to be due at once, call by call.
+        var hastened: [[DeviceKey]] = []
+        var refusesHastening = false
         var pages: [[Int64]] = []
         var clockSetBack: [Milliseconds] = []
         var onChange: (@Sendable ([PushJob]) async throws -> Void)?
@@ -144,7 +147,13 @@ final class ScriptedStore: DeliveryStore, Sendable {
     func cachedDevices(of account: AccountKey) -> AccountDevices? { nil }
     func devices(of accounts: [AccountKey]) async throws -> [AccountKey: AccountDevices] { [:] }
     func decide(_ candidates: [FallbackCandidate], at now: Milliseconds) async throws -> Bool { false }
-    func hasten(_ devices: [DeviceKey], at now: Milliseconds) async throws -> Bool { false }
+    func hasten(_ devices: [DeviceKey], at now: Milliseconds) async throws -> Bool {
+        try state.withLock { state in
+            state.hastened.append(devices)
+            if state.refusesHastening { throw GatewayError(.overloaded, "busy") }
+            return false
+        }
+    }
     func releaseLeases(at now: Milliseconds) async throws {}
     func markBegun(_ jobs: [PushJob]) async throws {
         try state.withLock { state in
