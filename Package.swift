@@ -154,6 +154,10 @@ let package = Package(
             dependencies: ["BrokerPolicy", "BrokerControl", "PushCredentials", "TestWaiting", crypto]),
         .testTarget(name: "MosquittoClientTests", dependencies: ["MosquittoClient", "TestWaiting"]),
         .testTarget(name: "PushCoreTests", dependencies: ["PushCore", "PushTestSupport", "TestWaiting"]),
+        // The workers of the core on a simulated machine, step by step.
+        .target(name: "Simulation", dependencies: ["PushCore", logging], path: "Tests/Simulation"),
+        .executableTarget(name: "simulate", dependencies: ["Simulation"], path: "Tests/Simulate"),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
         .testTarget(
             name: "PushStorageTests",
             dependencies: ["PushCore", "PushStorage", "PushTestSupport", "TestWaiting", grdb, grdbSQLite, logging]),
