@@ -130,6 +130,8 @@ public final class FallbackPlanner: Sendable {
                 for deviceID in gone {
                     // Not known any more, or not to be read just now: the deadline decides.
                     guard case .active(let identity) = try? await devices.lookUp(deviceID: deviceID) else { continue }
+                    // It came back before its going was looked at: what is tracked by now was sent to a device that is there.
+                    guard presence.connectedSince(deviceID) == nil else { continue }
                     due += tracker.disconnected(identity.key, account: identity.account.key)
                     late[identity.key] = deviceID
                 }
