@@ -26,8 +26,9 @@ extension DeviceClient {
         public var startsAtHead = false
         /// `false` keeps away from the broadcast channel.
         public var receivesBroadcasts = true
-        /// Time between two acknowledgements. The gateway waits seconds for one, and each costs it a synced write.
-        public var acknowledgementInterval: Duration = .milliseconds(50)
+        /// Time between two acknowledgements in a stream of entries; the first one leaves at once. The gateway waits
+        /// seconds for one (2 s at the least), and each is a request with a reply and a part of a synced write.
+        public var acknowledgementInterval: Duration = .milliseconds(200)
         /// How many entries are remembered for dropping repeats.
         public var seenMax = 1000
         /// Entries a page, 1-500; a page has at most 64 KiB.
