@@ -285,9 +285,10 @@ def keep_what_others_need(case, name):
     path = dict(case.path_parameters or {})
     if name in ENDING and path.get("userId") in USERS:
         path["userId"] = "nobody"
-    if case.method != "GET" and path.get("tenantNo") in ("main", "spare"):
+    is_change = case.path.startswith("/v1/admin/") and case.method != "GET"
+    if is_change and path.get("tenantNo") in ("main", "spare"):
         path["tenantNo"] = "acme"
-    if case.method != "GET" and path.get("appId") in (STATE["app"]["appId"], STATE["spare"]["appId"]):
+    if is_change and path.get("appId") in (STATE["app"]["appId"], STATE["spare"]["appId"]):
         path["appId"] = "nothing"
     if path:
         case.path_parameters = path
