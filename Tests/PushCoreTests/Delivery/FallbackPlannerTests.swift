@@ -27,7 +27,7 @@ import Testing
             progress: DeliveryProgress(
                 marks: DeliveryMarks(dispatched: 0, decided: 0), store: store, clock: clock, logger: logger),
             limits: Limits(), clock: clock,
-            runtime: Runtime(now: { .now }, sleep: { _ in try? await Task.sleep(for: .milliseconds(1)) }),
+            runtime: Runtime(now: { .now }, sleep: { _ in await Task.yield() }),
             logger: logger, jobsMade: {})
         let running = Task { await planner.run() }
         presence.apply([.disconnected(connection(1))])
