@@ -17,19 +17,6 @@ import Testing
     }
 }
 
-/// SplitMix64.
-private struct SeededRandom: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 private struct LaneSimulation {
     private enum Place: Equatable {
         case disk(due: Int64)
@@ -56,7 +43,7 @@ private struct LaneSimulation {
     private static let calmFrom: Int64 = 40_000
     private static let limit: Int64 = 900_000
 
-    private var random: SeededRandom
+    private var random: SeededGenerator
     private let form: BatchForm
     private var lane: Lane
     private let start = ContinuousClock.now
@@ -72,7 +59,7 @@ private struct LaneSimulation {
     private var faults: [String] = []
 
     init(seed: UInt64, form: BatchForm) {
-        random = SeededRandom(state: seed)
+        random = SeededGenerator(seed: seed)
         self.form = form
         lane = Lane(.sample(), sender: IdleSender(concurrentMax: Self.concurrentMax, batchForm: form))
         for key in 1...Self.jobs { places[key] = .disk(due: Int64.random(in: 0..<20_000, using: &random)) }
