@@ -2,9 +2,9 @@
 //
 // What the gateway and its plugin inside Mosquitto say to each other. Both sides are built from this one file.
 //
-// Gateway to plugin: JSON commands published on ``BrokerTopic/control``. Plugin to gateway: JSON reports on
-// ``BrokerTopic/presence``, sent to the gateway's presence connection only. Neither topic is readable or writable by
-// devices.
+// Gateway to plugin: JSON commands published on ``BrokerTopic/control``, and messages to devices, many at a time, on
+// ``BrokerTopic/publish``. Plugin to gateway: JSON reports on ``BrokerTopic/presence``, sent to the gateway's presence
+// connection only. None of these topics is readable or writable by devices.
 //
 // A report carries the broker's boot id and a number that grows by one with every report of that boot. A gap in the
 // numbers, or another boot id, means that something was missed: ask for a snapshot.
@@ -12,6 +12,8 @@
 public enum BrokerTopic {
     /// Commands to the plugin. Mosquitto hands `$CONTROL/…` to plugins only, never to subscribers.
     public static let control = "$CONTROL/pushgate/v1"
+    /// A ``PublishEnvelope`` for the plugin.
+    public static let publish = "$CONTROL/pushgate/publish/v1"
     /// Reports from the plugin.
     public static let presence = "presence/report"
 }

@@ -103,6 +103,37 @@ final class BrokerPlugin {
         return Status.success
     }
 
+    /// Hands each publish of an envelope to the broker, which delivers them before it looks at its sockets again.
+    ///
+    /// Always a success: after any other answer the gateway would connect again and send the same envelope.
+    func publish(_ event: mosquitto_evt_control) -> Int32 {
+        guard let client = event.client else { return Status.success }
+        let envelope = UnsafeRawBufferPointer(
+            start: event.payload, count: event.payload == nil ? 0 : Int(event.payloadlen))
+        do throws(BrokerPolicy.EnvelopeFault) {
+            try policy.open(envelope, from: UInt(bitPattern: client)) { publish in
+                Self.publish(publish)
+            }
+        } catch {
+            BrokerLog.error("an envelope was not delivered: \(error)")
+        }
+        return Status.success
+    }
+
+    private static func publish(_ publish: PublishEnvelopeReader.Publish) {
+        var properties: OpaquePointer?
+        if let seconds = publish.expirySeconds {
+            mosquitto_property_add_int32(&properties, Int32(MQTT_PROP_MESSAGE_EXPIRY_INTERVAL.rawValue), seconds)
+        }
+        let topic = publish.topic.baseAddress?.assumingMemoryBound(to: CChar.self)
+        let status = mosquitto_broker_publish_copy(
+            nil, topic, Int32(clamping: publish.payload.count), publish.payload.baseAddress, 1, false, properties)
+        guard status != Status.success else { return }
+        mosquitto_property_free_all(&properties)
+        // The device's acknowledgement will be missing, and that is what starts the second road.
+        BrokerLog.error("the broker has no memory for a message")
+    }
+
     func reload() {
         policy.reloadBegan()
     }

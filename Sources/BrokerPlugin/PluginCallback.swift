@@ -7,17 +7,20 @@ struct PluginCallback {
         @convention(c) (Int32, UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Int32
 
     let event: Int32
+    /// What a control callback is registered for; nil for the other events.
+    let topic: String?
     let function: Function
 
-    init(_ event: mosquitto_plugin_event, _ function: @escaping Function) {
+    init(_ event: mosquitto_plugin_event, topic: String? = nil, _ function: @escaping Function) {
         self.event = Int32(event.rawValue)
+        self.topic = topic
         self.function = function
     }
 
-    /// Calls `body` with the topic that a control callback is registered for; nil for the other events.
+    /// Calls `body` with ``topic`` as the broker takes it.
     func withTopic(_ body: (UnsafeRawPointer?) -> Int32) -> Int32 {
-        guard event == Int32(MOSQ_EVT_CONTROL.rawValue) else { return body(nil) }
-        return BrokerTopic.control.withCString { body($0) }
+        guard let topic else { return body(nil) }
+        return topic.withCString { body($0) }
     }
 
     static let all = [
@@ -40,11 +43,17 @@ struct PluginCallback {
             plugin.disconnected(event)
             return Status.success
         },
-        PluginCallback(MOSQ_EVT_CONTROL) { _, event, userdata in
+        PluginCallback(MOSQ_EVT_CONTROL, topic: BrokerTopic.control) { _, event, userdata in
             guard let plugin = plugin(userdata), let event = read(event, as: mosquitto_evt_control.self) else {
                 return Status.success
             }
             return plugin.control(event)
+        },
+        PluginCallback(MOSQ_EVT_CONTROL, topic: BrokerTopic.publish) { _, event, userdata in
+            guard let plugin = plugin(userdata), let event = read(event, as: mosquitto_evt_control.self) else {
+                return Status.success
+            }
+            return plugin.publish(event)
         },
         PluginCallback(MOSQ_EVT_RELOAD) { _, _, userdata in
             plugin(userdata)?.reload()

@@ -214,6 +214,37 @@ public struct BrokerPolicy {
         return .done
     }
 
+    public enum EnvelopeFault: Error, Equatable, Sendable {
+        /// Only the gateway publishes in envelopes.
+        case notAllowed
+        /// No ``PublishEnvelope`` of this version. Nothing of it was published.
+        case notUnderstood
+        /// One of its topics is none that the gateway publishes on. Nothing of it was published.
+        case wrongTopic
+    }
+
+    /// Calls `publish` for each publish of a ``PublishEnvelope``, in order; for all of them or for none.
+    public func open(
+        _ bytes: UnsafeRawBufferPointer, from client: Client, publish: (PublishEnvelopeReader.Publish) -> Void
+    ) throws(EnvelopeFault) {
+        guard case .gateway = connections.identity(of: client) else { throw .notAllowed }
+        var isRight = true
+        try Self.read(bytes) { isRight = isRight && GatewayTopics.isDownlink($0.topic) }
+        guard isRight else { throw .wrongTopic }
+        try Self.read(bytes, publish)
+    }
+
+    private static func read(
+        _ bytes: UnsafeRawBufferPointer, _ body: (PublishEnvelopeReader.Publish) -> Void
+    ) throws(EnvelopeFault) {
+        do throws(PublishEnvelopeReader.Malformed) {
+            var reader = try PublishEnvelopeReader(bytes)
+            while let next = try reader.next() { body(next) }
+        } catch {
+            throw .notUnderstood
+        }
+    }
+
     /// Takes the devices' rights at once; their sessions are closed by the next ticks, since the broker must not
     /// close one while it handles a message.
     private mutating func end(_ devices: [String]) {

@@ -53,7 +53,8 @@ struct DeviceTopics: Sendable {
 /// keeps its meaning.
 enum GatewayTopics {
     private static let readable = ["up/", "presence/"]
-    private static let writable = ["account/", "device/", "tenant/", "$CONTROL/pushgate/"]
+    private static let downlink = ["account/", "device/", "tenant/"]
+    private static let writable = downlink + ["$CONTROL/pushgate/"]
 
     static func allow(_ access: TopicAccess, topic: String, isRetained: Bool) -> Bool {
         switch access {
@@ -62,6 +63,11 @@ enum GatewayTopics {
         case .unsubscribe: true
         case .write: !isRetained && hasPrefix(topic[...], writable) && !topic.utf8.contains(where: isWildcard)
         }
+    }
+
+    /// Whether messages to devices go there.
+    static func isDownlink(_ topic: UnsafeRawBufferPointer) -> Bool {
+        downlink.contains { topic.starts(with: $0.utf8) } && !topic.contains(where: isWildcard)
     }
 
     private static func hasPrefix(_ topic: Substring, _ prefixes: [String]) -> Bool {

@@ -7,6 +7,7 @@
 #include <mosquitto_broker.h>
 #include <mosquitto_plugin.h>
 #include <mosquitto.h>
+#include <mqtt_protocol.h>
 
 // Swift cannot call variadic C functions.
 static inline void pushgate_broker_log(int level, const char *text) { mosquitto_log_printf(level, "%s", text); }

@@ -8,16 +8,19 @@ public struct GatewayConnection: Sendable {
     /// Asked at every connect: a managed broker has a new password after each start.
     public var password: @Sendable () -> String?
     public var tls: MQTTSession.TLS?
+    /// The broker has our plugin, of this same build.
+    public var hasPlugin: Bool
 
     public init(
         host: String, port: UInt16, username: String?, password: @escaping @Sendable () -> String?,
-        tls: MQTTSession.TLS? = nil
+        tls: MQTTSession.TLS? = nil, hasPlugin: Bool
     ) {
         self.host = host
         self.port = port
         self.username = username
         self.password = password
         self.tls = tls
+        self.hasPlugin = hasPlugin
     }
 
     func options(clientID: String) -> MQTTSession.Options {

@@ -33,7 +33,7 @@ import Testing
         for topic in [
             "account/acct_a", "account/acct_b", "device/dev_a", "tenant/t1/broadcast", "up/dev_b/send", "up/dev_a",
             "up/dev_a/", "up/dev_a/a/b", "up/dev_a/SEND", "up/dev_a/send1", "presence/report", "presence/dev_a",
-            BrokerTopic.control, "$SYS/broker/connection/x/state", "anything",
+            BrokerTopic.control, BrokerTopic.publish, "$SYS/broker/connection/x/state", "anything",
         ] {
             #expect(try device.publish(topic) == MQTTProbe.notAuthorized, "\(topic)")
         }
@@ -63,6 +63,49 @@ import Testing
         for filter in ["up/#", "up/+/+", "$share/gateway/up/#", "presence/#"] {
             #expect(try gateway.probe.subscribe(filter) == MQTTProbe.accepted, "\(filter)")
         }
+    }
+
+    @Test func `an envelope is what its publishes are, one after the other`() async throws {
+        let broker = try await TestBroker()
+        let gateway = try broker.gateway()
+        let devices = [try broker.device("a"), try broker.device("b", version: .v311)]
+        #expect(try devices[0].subscribe("account/acct_a") == MQTTProbe.accepted)
+        #expect(try devices[1].subscribe("account/acct_b") == MQTTProbe.accepted)
+        let long = String(repeating: "long ", count: 20_000)
+        var envelope = PublishEnvelope()
+        for (name, text, expiry) in [
+            ("a", "1", nil), ("b", "1", 90), ("nobody", "1", nil), ("a", "2", 3600), ("a", "", nil), ("a", long, nil),
+            ("b", "\u{0}zero", nil),
+        ] as [(String, String, UInt32?)] {
+            envelope.append(topic: "account/acct_\(name)", payload: Array(text.utf8), expirySeconds: expiry)
+        }
+        #expect(try gateway.probe.publish(BrokerTopic.publish, envelope.bytes) == MQTTProbe.accepted)
+        // What follows alone comes after it.
+        #expect(try gateway.probe.publish("account/acct_a", "3") == MQTTProbe.accepted)
+        let toA = try (0..<5).map { _ in try devices[0].nextMessage() }
+        #expect(toA.map(\.payload) == ["1", "2", "", long, "3"])
+        #expect(toA.allSatisfy { $0.topic == "account/acct_a" })
+        #expect(toA[0].expirySeconds == nil)
+        #expect((3590...3600).contains(try #require(toA[1].expirySeconds)))
+        #expect(try (0..<2).map { _ in try devices[1].nextMessage().payload } == ["1", "\u{0}zero"])
+    }
+
+    @Test func `of an envelope that is not right nothing is delivered, and the gateway stays`() async throws {
+        let broker = try await TestBroker()
+        let gateway = try broker.gateway()
+        let device = try broker.device("a")
+        #expect(try device.subscribe("account/acct_a") == MQTTProbe.accepted)
+        var good = PublishEnvelope()
+        good.append(topic: "account/acct_a", payload: Array("whole".utf8), expirySeconds: nil)
+        var wrong = good
+        wrong.append(topic: "up/dev_a/send", payload: [], expirySeconds: nil)
+        for bytes in [[], [9], Array(good.bytes.dropLast()), good.bytes + [0], wrong.bytes] {
+            #expect(try gateway.probe.publish(BrokerTopic.publish, bytes) == MQTTProbe.accepted)
+        }
+        #expect(try gateway.probe.publish(BrokerTopic.publish, good.bytes) == MQTTProbe.accepted)
+        #expect(try gateway.probe.publish("account/acct_a", "last") == MQTTProbe.accepted)
+        #expect(try device.nextMessage().payload == "whole")
+        #expect(try device.nextMessage().payload == "last")
     }
 
     @Test func `a will reaches the gateway from the device's own topic only`() async throws {

@@ -206,6 +206,59 @@ struct PolicyTests {
         #expect(policy.authenticate(live, at: Self.now + 3_600_000) == .refused(.credential(.expired)))
     }
 
+    private func open(
+        _ bytes: [UInt8], from client: BrokerPolicy.Client, _ policy: BrokerPolicy
+    ) -> Result<[String], BrokerPolicy.EnvelopeFault> {
+        var found: [String] = []
+        return bytes.withUnsafeBytes { bytes in
+            do throws(BrokerPolicy.EnvelopeFault) {
+                try policy.open(bytes, from: client) { publish in
+                    found.append(
+                        "\(String(decoding: publish.topic, as: UTF8.self)) \(String(decoding: publish.payload, as: UTF8.self)) "
+                            + "\(publish.expirySeconds.map { "\($0)" } ?? "never")")
+                }
+                return .success(found)
+            } catch {
+                return found.isEmpty ? .failure(error) : .success(found)
+            }
+        }
+    }
+
+    @Test func `an envelope is opened for the gateway, whole or not at all`() throws {
+        var policy = try policy()
+        #expect(policy.authenticate(try request(2, "a"), at: Self.now) == .accepted)
+        var envelope = PublishEnvelope()
+        envelope.append(topic: "account/acct_a", payload: Array("one".utf8), expirySeconds: nil)
+        envelope.append(topic: "tenant/t1/broadcast", payload: [], expirySeconds: 0)
+        envelope.append(topic: "device/dev_a", payload: Array("three".utf8), expirySeconds: 60)
+        #expect(envelope.count == 3)
+        let all = ["account/acct_a one never", "tenant/t1/broadcast  0", "device/dev_a three 60"]
+        #expect(open(envelope.bytes, from: Self.gateway, policy) == .success(all))
+        #expect(open(envelope.bytes, from: 2, policy) == .failure(.notAllowed))
+        #expect(open(envelope.bytes, from: 3, policy) == .failure(.notAllowed))
+        var ends: [Int] = []
+        for length in 0..<envelope.bytes.count {
+            let prefix = Array(envelope.bytes.prefix(length))
+            switch open(prefix, from: Self.gateway, policy) {
+            case .failure(let fault): #expect(fault == .notUnderstood)
+            case .success(let found):
+                ends.append(length)
+                #expect(found == Array(all.prefix(found.count)) && found.count == ends.count - 1)
+            }
+        }
+        #expect(ends.count == 3, "after the version and after each publish but the last")
+        for topic in ["up/dev_a/send", "presence/report", BrokerTopic.control, "account/+", "account/#", "$SYS/x"] {
+            var wrong = envelope
+            wrong.append(topic: topic, payload: [], expirySeconds: nil)
+            #expect(open(wrong.bytes, from: Self.gateway, policy) == .failure(.wrongTopic), "\(topic)")
+        }
+        for topic in ["", "account/\u{0}"] {
+            var wrong = envelope
+            wrong.append(topic: topic, payload: [], expirySeconds: nil)
+            #expect(open(wrong.bytes, from: Self.gateway, policy) == .failure(.notUnderstood))
+        }
+    }
+
     @Test func `an address that is used again is a new connection`() throws {
         var policy = try policy()
         #expect(policy.authenticate(try request(2, "a"), at: Self.now) == .accepted)

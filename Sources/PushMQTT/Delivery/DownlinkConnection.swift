@@ -6,6 +6,8 @@ import PushCore
 /// Publishes to devices over a few connections. An account always uses the same one, so its entries keep their order.
 public final class DownlinkConnection: DownlinkPublisher {
     private let sessions: [MQTTSession]
+    /// One for each session; none where the broker does not understand envelopes.
+    private let streams: [EnvelopeStream]
 
     /// - Parameter count: connections; one carries about what one broker can.
     public init(_ connection: GatewayConnection, count: Int, loop: MQTTLoop, logger: Logger) throws {
@@ -22,6 +24,7 @@ public final class DownlinkConnection: DownlinkPublisher {
                 }
             }
         }
+        streams = connection.hasPlugin ? sessions.map(EnvelopeStream.init) : []
     }
 
     public var isConnected: Bool { sessions.allSatisfy(\.isConnected) }
@@ -30,9 +33,15 @@ public final class DownlinkConnection: DownlinkPublisher {
         topic: String, payload: [UInt8], expirySeconds: UInt32?, account: AccountKey,
         completion: @escaping @Sendable (PushCore.PublishOutcome) -> Void
     ) -> Bool {
-        let session = sessions[Int(UInt64(bitPattern: account.rawValue) % UInt64(sessions.count))]
+        let index = Int(UInt64(bitPattern: account.rawValue) % UInt64(sessions.count))
+        let session = sessions[index]
         // The session would keep it until the broker is back; by then it may say what is not true any more.
         guard session.isConnected else { return false }
+        guard streams.isEmpty else {
+            return streams[index].publish(topic: topic, payload: payload, expirySeconds: expirySeconds) {
+                completion(Self.outcome(of: $0))
+            }
+        }
         do {
             try session.publish(
                 topic: topic, payload: payload,

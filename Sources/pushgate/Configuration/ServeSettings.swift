@@ -165,7 +165,7 @@ struct ServeSettings: Sendable {
                 GatewayConnection(
                     host: host, port: UInt16(clamping: url.port ?? (isTLS ? 8883 : 1883)),
                     username: url.user(percentEncoded: false), password: { password },
-                    tls: isTLS ? MQTTSession.TLS(caFile: caFile) : nil))
+                    tls: isTLS ? MQTTSession.TLS(caFile: caFile) : nil, hasPlugin: false))
         case let other: throw ValidationError("broker: expected managed or external, got \(other).")
         }
     }

@@ -55,7 +55,7 @@ struct Gateway: Sendable {
             broker = managed
             connection = GatewayConnection(
                 host: managed.gatewayAddress.host, port: managed.gatewayAddress.port, username: "pushgate",
-                password: managed.gatewayPassword)
+                password: managed.gatewayPassword, hasPlugin: true)
         case .external(let external):
             broker = nil
             connection = external

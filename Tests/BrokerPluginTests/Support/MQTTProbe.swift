@@ -18,6 +18,8 @@ final class MQTTProbe {
     struct Message: Equatable {
         let topic: String
         let payload: String
+        /// MQTT 5, the first property of a message of our broker.
+        var expirySeconds: UInt32?
     }
 
     struct Closed: Error {}
@@ -145,8 +147,14 @@ final class MQTTProbe {
             try send(type: 4, body: Array(rest.prefix(2)))
             rest = rest.dropFirst(2)
         }
-        if version == .v5 { rest = rest.dropFirst(1 + Int(rest.first ?? 0)) }
-        messages.append(Message(topic: topic, payload: String(decoding: rest, as: UTF8.self)))
+        var expiry: UInt32?
+        if version == .v5 {
+            let properties = rest.dropFirst().prefix(Int(rest.first ?? 0))
+            if properties.first == 2 { expiry = properties.dropFirst().prefix(4).reduce(0) { $0 << 8 | UInt32($1) } }
+            rest = rest.dropFirst(1 + properties.count)
+        }
+        messages.append(
+            Message(topic: topic, payload: String(decoding: rest, as: UTF8.self), expirySeconds: expiry))
     }
 
     private func readPacket() throws -> Packet {
