@@ -65,7 +65,9 @@ package struct ConnectionSettings: Sendable {
         if isHTTP1Only { configuration.httpVersion = .http1Only }
         if let pin { configuration.dnsOverride = [pin.host: pin.address.description] }
         configuration.http1_1ConnectionDebugInitializer = Self.limitSilence
-        configuration.http2ConnectionDebugInitializer = Self.limitSilence
+        configuration.http2ConnectionDebugInitializer = { channel in
+            Self.limitSilence(channel).flatMap { FlushGathering.add(to: channel) }
+        }
         return HTTPClient(eventLoopGroupProvider: .shared(eventLoopGroup), configuration: configuration)
     }
 

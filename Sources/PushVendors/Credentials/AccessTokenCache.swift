@@ -1,5 +1,6 @@
 import NIOCore
 import PushCore
+import Synchronization
 
 /// A token a vendor gave for a while (OAuth 2.0, RFC 6749 and their like).
 struct AccessToken: Sendable, Equatable {
@@ -35,13 +36,19 @@ actor AccessTokenCache {
 
     private let clock: WallClock
     private let fetch: @Sendable () async -> Result<AccessToken, LoginFailure>
-    private var token: AccessToken?
+    /// Outside the actor: nearly every push finds a good token here and waits for nobody.
+    private let kept = Mutex<AccessToken?>(nil)
     private var renewalFailedAt: Milliseconds?
     private var fetching: Task<Result<AccessToken, LoginFailure>, Never>?
 
     init(clock: WallClock, fetch: @escaping @Sendable () async -> Result<AccessToken, LoginFailure>) {
         self.clock = clock
         self.fetch = fetch
+    }
+
+    private var token: AccessToken? {
+        get { kept.withLock { $0 } }
+        set { kept.withLock { $0 = newValue } }
     }
 
     /// The token, fetched when there is none or its time is up.
@@ -66,6 +73,7 @@ actor AccessTokenCache {
         let left = deadline - .now()
         let late = LoginFailure(answer: .retry(VendorReply(code: "login_slow")))
         guard left > .nanoseconds(0) else { return .failure(late) }
+        if let token = kept.withLock({ $0 }), clock.now < token.renewAt { return .success(token) }
         let (results, input) = AsyncStream.makeStream(
             of: Result<AccessToken, LoginFailure>.self, bufferingPolicy: .bufferingOldest(1))
         Task { input.yield(await self.current()) }
