@@ -27,7 +27,7 @@ struct Serve: AsyncParsableCommand {
             LoggingSystem.bootstrap { label in
                 var handler = StreamLogHandler.standardError(label: label)
                 handler.logLevel = settings.logLevel
-                return handler
+                return LateMetadataHandler(handler)
             }
             // What the gateway writes is nobody else's; what the broker's user must read is opened one by one.
             umask(0o077)
