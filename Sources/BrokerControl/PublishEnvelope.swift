@@ -5,13 +5,13 @@
 /// acknowledges each; an envelope costs that once.
 ///
 /// The form, numbers in network byte order: the ``version``, then for each publish the message expiry interval in seconds
-/// (4 bytes, ``noExpiry`` for none), the length of the topic (2 bytes), the length of the payload (4 bytes), the topic, a
-/// zero byte (C strings end so) and the payload.
+/// (4 bytes, ``absent`` for none), the lengths of the topic (2 bytes), of the correlation data (4 bytes, ``absent`` for
+/// none) and of the payload (4 bytes), the topic, a zero byte (C strings end so), the correlation data and the payload.
 public struct PublishEnvelope: Sendable {
     public static let version: UInt8 = 1
-    /// MQTT 5 has no such interval: its largest is what has none.
-    static let noExpiry = UInt32.max
-    static let headBytes = 10
+    /// No property of MQTT 5 is that long or lasts that long.
+    static let absent = UInt32.max
+    static let headBytes = 14
 
     public private(set) var bytes: [UInt8] = [version]
     /// Publishes in it.
@@ -22,20 +22,25 @@ public struct PublishEnvelope: Sendable {
     /// - Parameters:
     ///   - topic: at most 65 535 bytes, without a zero byte.
     ///   - expirySeconds: MQTT 5, section 3.3.2.3.3; nil for none.
-    public mutating func append(topic: String, payload: [UInt8], expirySeconds: UInt32?) {
+    ///   - correlationData: MQTT 5, section 3.3.2.3.6, at most 65 535 bytes; nil for none.
+    public mutating func append(
+        topic: String, payload: [UInt8], expirySeconds: UInt32? = nil, correlationData: [UInt8]? = nil
+    ) {
         let topic = topic.utf8
-        append(expirySeconds ?? Self.noExpiry)
+        append(expirySeconds ?? Self.absent)
         append(UInt16(truncatingIfNeeded: topic.count))
+        append(correlationData.map { UInt32(truncatingIfNeeded: $0.count) } ?? Self.absent)
         append(UInt32(truncatingIfNeeded: payload.count))
         bytes.append(contentsOf: topic)
         bytes.append(0)
+        if let correlationData { bytes.append(contentsOf: correlationData) }
         bytes.append(contentsOf: payload)
         count += 1
     }
 
     /// Bytes that such a publish adds.
-    public static func byteCount(topic: String, payload: [UInt8]) -> Int {
-        headBytes + topic.utf8.count + 1 + payload.count
+    public static func byteCount(topic: String, payload: [UInt8], correlationData: [UInt8]? = nil) -> Int {
+        headBytes + topic.utf8.count + 1 + (correlationData?.count ?? 0) + payload.count
     }
 
     private mutating func append(_ number: some FixedWidthInteger) {
@@ -56,6 +61,7 @@ public struct PublishEnvelopeReader {
         public let topic: UnsafeRawBufferPointer
         public let payload: UnsafeRawBufferPointer
         public let expirySeconds: UInt32?
+        public let correlationData: UnsafeRawBufferPointer?
     }
 
     private let bytes: UnsafeRawBufferPointer
@@ -73,15 +79,22 @@ public struct PublishEnvelopeReader {
         guard bytes.count - offset >= PublishEnvelope.headBytes else { throw Malformed() }
         let expiry = number(at: offset, as: UInt32.self)
         let topicBytes = Int(number(at: offset + 4, as: UInt16.self))
-        let payloadBytes = Int(number(at: offset + 6, as: UInt32.self))
+        let correlation = number(at: offset + 6, as: UInt32.self)
+        let correlationBytes = correlation == PublishEnvelope.absent ? 0 : Int(correlation)
+        let payloadBytes = Int(number(at: offset + 10, as: UInt32.self))
         let start = offset + PublishEnvelope.headBytes
-        guard topicBytes > 0, bytes.count - start >= topicBytes + 1 + payloadBytes else { throw Malformed() }
+        guard topicBytes > 0, correlationBytes <= UInt16.max,
+            bytes.count - start >= topicBytes + 1 + correlationBytes + payloadBytes
+        else { throw Malformed() }
         let topic = UnsafeRawBufferPointer(rebasing: bytes[start..<start + topicBytes])
         guard bytes[start + topicBytes] == 0, !topic.contains(0) else { throw Malformed() }
-        offset = start + topicBytes + 1 + payloadBytes
+        let afterTopic = start + topicBytes + 1
+        offset = afterTopic + correlationBytes + payloadBytes
         return Publish(
             topic: topic, payload: UnsafeRawBufferPointer(rebasing: bytes[offset - payloadBytes..<offset]),
-            expirySeconds: expiry == PublishEnvelope.noExpiry ? nil : expiry)
+            expirySeconds: expiry == PublishEnvelope.absent ? nil : expiry,
+            correlationData: correlation == PublishEnvelope.absent
+                ? nil : UnsafeRawBufferPointer(rebasing: bytes[afterTopic..<afterTopic + correlationBytes]))
     }
 
     private func number<Number: FixedWidthInteger>(at offset: Int, as type: Number.Type) -> Number {

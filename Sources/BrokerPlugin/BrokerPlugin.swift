@@ -125,6 +125,11 @@ final class BrokerPlugin {
         if let seconds = publish.expirySeconds {
             mosquitto_property_add_int32(&properties, Int32(MQTT_PROP_MESSAGE_EXPIRY_INTERVAL.rawValue), seconds)
         }
+        if let data = publish.correlationData {
+            mosquitto_property_add_binary(
+                &properties, Int32(MQTT_PROP_CORRELATION_DATA.rawValue), data.baseAddress,
+                UInt16(truncatingIfNeeded: data.count))
+        }
         let topic = publish.topic.baseAddress?.assumingMemoryBound(to: CChar.self)
         let status = mosquitto_broker_publish_copy(
             nil, topic, Int32(clamping: publish.payload.count), publish.payload.baseAddress, 1, false, properties)

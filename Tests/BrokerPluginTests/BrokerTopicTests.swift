@@ -79,11 +79,14 @@ import Testing
         ] as [(String, String, UInt32?)] {
             envelope.append(topic: "account/acct_\(name)", payload: Array(text.utf8), expirySeconds: expiry)
         }
+        envelope.append(
+            topic: "account/acct_a", payload: Array("reply".utf8), expirySeconds: 60, correlationData: Array("r1".utf8))
         #expect(try gateway.probe.publish(BrokerTopic.publish, envelope.bytes) == MQTTProbe.accepted)
         // What follows alone comes after it.
         #expect(try gateway.probe.publish("account/acct_a", "3") == MQTTProbe.accepted)
-        let toA = try (0..<5).map { _ in try devices[0].nextMessage() }
-        #expect(toA.map(\.payload) == ["1", "2", "", long, "3"])
+        let toA = try (0..<6).map { _ in try devices[0].nextMessage() }
+        #expect(toA.map(\.payload) == ["1", "2", "", long, "reply", "3"])
+        #expect(toA.map(\.correlationData) == [nil, nil, nil, nil, "r1", nil])
         #expect(toA.allSatisfy { $0.topic == "account/acct_a" })
         #expect(toA[0].expirySeconds == nil)
         #expect((3590...3600).contains(try #require(toA[1].expirySeconds)))

@@ -215,7 +215,8 @@ struct PolicyTests {
                 try policy.open(bytes, from: client) { publish in
                     found.append(
                         "\(String(decoding: publish.topic, as: UTF8.self)) \(String(decoding: publish.payload, as: UTF8.self)) "
-                            + "\(publish.expirySeconds.map { "\($0)" } ?? "never")")
+                            + "\(publish.expirySeconds.map { "\($0)" } ?? "never")"
+                            + (publish.correlationData.map { " of " + String(decoding: $0, as: UTF8.self) } ?? ""))
                 }
                 return .success(found)
             } catch {
@@ -230,9 +231,10 @@ struct PolicyTests {
         var envelope = PublishEnvelope()
         envelope.append(topic: "account/acct_a", payload: Array("one".utf8), expirySeconds: nil)
         envelope.append(topic: "tenant/t1/broadcast", payload: [], expirySeconds: 0)
-        envelope.append(topic: "device/dev_a", payload: Array("three".utf8), expirySeconds: 60)
+        envelope.append(
+            topic: "device/dev_a", payload: Array("three".utf8), expirySeconds: 60, correlationData: Array("7".utf8))
         #expect(envelope.count == 3)
-        let all = ["account/acct_a one never", "tenant/t1/broadcast  0", "device/dev_a three 60"]
+        let all = ["account/acct_a one never", "tenant/t1/broadcast  0", "device/dev_a three 60 of 7"]
         #expect(open(envelope.bytes, from: Self.gateway, policy) == .success(all))
         #expect(open(envelope.bytes, from: 2, policy) == .failure(.notAllowed))
         #expect(open(envelope.bytes, from: 3, policy) == .failure(.notAllowed))

@@ -6,6 +6,9 @@ import PushCore
 /// Publishes to devices over a few connections. An account always uses the same one, so its entries keep their order.
 public final class DownlinkConnection: DownlinkPublisher {
     private let sessions: [MQTTSession]
+    /// Publishes of a session that wait for those under way.
+    private static let waitingMax = 4000
+
     /// One for each session; none where the broker does not understand envelopes.
     private let streams: [EnvelopeStream]
 
@@ -13,7 +16,7 @@ public final class DownlinkConnection: DownlinkPublisher {
     public init(_ connection: GatewayConnection, count: Int, loop: MQTTLoop, logger: Logger) throws {
         sessions = try (0..<count).map { index in
             var options = connection.options(clientID: "\(BrokerIdentity.gatewayClientPrefix)downlink-\(index)")
-            options.queuedPublishesMax = 4000
+            options.queuedPublishesMax = Self.waitingMax
             return try loop.makeSession(options) { _, event in
                 switch event {
                 case .connectRefused(let code, _):
@@ -24,7 +27,7 @@ public final class DownlinkConnection: DownlinkPublisher {
                 }
             }
         }
-        streams = connection.hasPlugin ? sessions.map(EnvelopeStream.init) : []
+        streams = connection.hasPlugin ? sessions.map { EnvelopeStream($0, waitingMax: Self.waitingMax) } : []
     }
 
     public var isConnected: Bool { sessions.allSatisfy(\.isConnected) }
@@ -60,6 +63,7 @@ public final class DownlinkConnection: DownlinkPublisher {
 
     /// Waits for what is outstanding and disconnects.
     public func stop() async {
+        for stream in streams { await stream.drain(atMost: .seconds(3)) }
         for session in sessions { await session.stop(drain: .seconds(3)) }
     }
 

@@ -19,35 +19,44 @@ final class EnvelopeStream: Sendable {
         var waitingCount = 0
         /// Parcels that the broker has not acknowledged.
         var underWay = 0
+        /// Parcels whose publishes are being answered.
+        var ending = 0
+
+        var isEmpty: Bool { waiting.isEmpty && underWay == 0 && ending == 0 }
     }
 
     private let session: MQTTSession
     private let state = Mutex(State())
+    private let emptied = WakeSignal()
 
     /// One in the broker's hands and the next one at its door. More would only make them smaller.
     private static let underWayMax = 2
     /// Of an envelope with more than one publish. The broker takes packets of 2 MiB, and handles one at a time.
     private static let envelopeBytesMax = 64 * 1024
-    /// Publishes that wait for the envelopes under way.
-    private static let waitingMax = 4000
+    private let waitingMax: Int
 
-    init(_ session: MQTTSession) { self.session = session }
+    /// - Parameter waitingMax: publishes that may wait for the envelopes under way.
+    init(_ session: MQTTSession, waitingMax: Int) {
+        self.session = session
+        self.waitingMax = waitingMax
+    }
 
     /// - Parameter completion: called exactly once for what was taken, on the session's thread.
     /// - Returns: false when too many wait.
     func publish(
-        topic: String, payload: [UInt8], expirySeconds: UInt32?, completion: @escaping Completion
+        topic: String, payload: [UInt8], expirySeconds: UInt32? = nil, correlationData: [UInt8]? = nil,
+        completion: @escaping Completion
     ) -> Bool {
         let refused = state.withLock { state -> [Completion]? in
-            guard state.waitingCount < Self.waitingMax else { return nil }
-            let byteCount = PublishEnvelope.byteCount(topic: topic, payload: payload)
+            guard state.waitingCount < waitingMax else { return nil }
+            let byteCount = PublishEnvelope.byteCount(topic: topic, payload: payload, correlationData: correlationData)
             if state.waiting.isEmpty
                 || state.waiting[state.waiting.count - 1].envelope.bytes.count + byteCount > Self.envelopeBytesMax
             {
                 state.waiting.append(Parcel())
             }
             state.waiting[state.waiting.count - 1].envelope.append(
-                topic: topic, payload: payload, expirySeconds: expirySeconds)
+                topic: topic, payload: payload, expirySeconds: expirySeconds, correlationData: correlationData)
             state.waiting[state.waiting.count - 1].completions.append(completion)
             state.waitingCount += 1
             return sendWhatMayGo(&state)
@@ -75,12 +84,26 @@ final class EnvelopeStream: Sendable {
         return refused
     }
 
+    /// Waits until all that was taken has been answered.
+    func drain(atMost duration: Duration) async {
+        let deadline = ContinuousClock.now + duration
+        while !state.withLock(\.isEmpty), ContinuousClock.now < deadline, !Task.isCancelled {
+            await emptied.wait(atMost: deadline - .now)
+        }
+    }
+
     private func ended(_ completions: [Completion], _ outcome: MosquittoClient.PublishOutcome) {
         let refused = state.withLock { state in
             state.underWay -= 1
+            state.ending += 1
             return sendWhatMayGo(&state)
         }
         for completion in completions { completion(outcome) }
         for completion in refused { completion(.lost) }
+        let isEmpty = state.withLock { state in
+            state.ending -= 1
+            return state.isEmpty
+        }
+        if isEmpty { emptied.wake() }
     }
 }

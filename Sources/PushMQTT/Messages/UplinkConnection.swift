@@ -21,7 +21,14 @@ public final class UplinkConnection: Sendable {
     /// Devices to be served.
     private let devices: AsyncStream<String>
     private let serve: AsyncStream<String>.Continuation
-    private let session = Mutex<MQTTSession?>(nil)
+    private struct Line: Sendable {
+        let session: MQTTSession
+        /// For the replies; nil where the broker does not understand envelopes.
+        let replies: EnvelopeStream?
+    }
+
+    /// Nil when it has been stopped.
+    private let line = Mutex<Line?>(nil)
     /// Every request that was taken has been answered.
     private let drained = WakeSignal()
     /// Devices with a request under way at once: fewer than the archive's writer takes, so that a crowd waits here and is
@@ -42,12 +49,19 @@ public final class UplinkConnection: Sendable {
         // Not bounded here: a device is in it once, and how many there are is bounded by the queues.
         (devices, serve) = AsyncStream.makeStream(of: String.self)
         var options = connection.options(clientID: BrokerIdentity.gatewayClientPrefix + "uplink")
-        options.subscriptions = [MQTTSubscription(Topics.allRequests)]
-        let made = try loop.makeSession(options) { [weak self] _, event in self?.handle(event) }
-        session.withLock { $0 = made }
+        // A client has a request at QoS 1 and repeats it until it has the reply. Between our own broker and this process
+        // QoS 1 would add two packets to each request and no safety: the session is clean, so what the broker holds for it
+        // ends with the connection either way. A gateway that does not read is cut off by its keepalive.
+        options.subscriptions = [
+            MQTTSubscription(Topics.allRequests, qos: connection.hasPlugin ? .atMostOnce : .atLeastOnce)
+        ]
+        let session = try loop.makeSession(options) { [weak self] _, event in self?.handle(event) }
+        let replies =
+            connection.hasPlugin ? EnvelopeStream(session, waitingMax: options.queuedPublishesMax) : nil
+        line.withLock { $0 = Line(session: session, replies: replies) }
     }
 
-    public var isConnected: Bool { session.withLock { $0?.isConnected ?? false } }
+    public var isConnected: Bool { line.withLock { $0?.session.isConnected ?? false } }
 
     /// Works off requests until the task is cancelled; those that were taken by then are finished.
     public func run() async {
@@ -67,11 +81,12 @@ public final class UplinkConnection: Sendable {
         }
         if isDone { serve.finish() }
         await drained.wait(atMost: .seconds(10))
-        let session = session.withLock { session in
-            defer { session = nil }
-            return session
+        let ended = line.withLock { line in
+            defer { line = nil }
+            return line
         }
-        await session?.stop(drain: .seconds(2))
+        await ended?.replies?.drain(atMost: .seconds(2))
+        await ended?.session.stop(drain: .seconds(2))
     }
 
     private func handle(_ event: MQTTEvent) {
@@ -138,13 +153,21 @@ public final class UplinkConnection: Sendable {
     }
 
     private func send(_ reply: [UInt8], to arrival: Arrival, taken: @escaping @Sendable () -> Void = {}) {
-        let properties = MQTTPublishProperties(correlationData: arrival.properties.correlationData)
+        guard let line = line.withLock({ $0 }) else { return }
+        let topic = Topics.reply(deviceID: arrival.request.deviceID)
+        let correlationData = arrival.properties.correlationData
+        // Where it is not taken: the client repeats a request until it has the reply.
+        if let replies = line.replies {
+            let isTaken = replies.publish(topic: topic, payload: reply, correlationData: correlationData) { _ in taken()
+            }
+            if !isTaken { logger.warning("a reply could not be queued", metadata: ["error": "too many wait"]) }
+            return
+        }
         do {
-            try session.withLock { $0 }?.publish(
-                topic: Topics.reply(deviceID: arrival.request.deviceID), payload: reply, properties: properties
+            try line.session.publish(
+                topic: topic, payload: reply, properties: MQTTPublishProperties(correlationData: correlationData)
             ) { _ in taken() }
         } catch {
-            // The client repeats a request until it has the reply.
             logger.warning("a reply could not be queued", metadata: ["error": "\(error)"])
         }
     }

@@ -18,8 +18,9 @@ final class MQTTProbe {
     struct Message: Equatable {
         let topic: String
         let payload: String
-        /// MQTT 5, the first property of a message of our broker.
+        /// MQTT 5.
         var expirySeconds: UInt32?
+        var correlationData: String?
     }
 
     struct Closed: Error {}
@@ -148,13 +149,27 @@ final class MQTTProbe {
             rest = rest.dropFirst(2)
         }
         var expiry: UInt32?
+        var correlation: String?
         if version == .v5 {
-            let properties = rest.dropFirst().prefix(Int(rest.first ?? 0))
-            if properties.first == 2 { expiry = properties.dropFirst().prefix(4).reduce(0) { $0 << 8 | UInt32($1) } }
+            var properties = rest.dropFirst().prefix(Int(rest.first ?? 0))
             rest = rest.dropFirst(1 + properties.count)
+            while let identifier = properties.popFirst() {
+                switch identifier {
+                case 2:
+                    expiry = properties.prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
+                    properties = properties.dropFirst(4)
+                case 9:
+                    let length = properties.prefix(2).reduce(0) { $0 << 8 | Int($1) }
+                    correlation = String(decoding: properties.dropFirst(2).prefix(length), as: UTF8.self)
+                    properties = properties.dropFirst(2 + length)
+                default: properties = []  // none that a test sends
+                }
+            }
         }
         messages.append(
-            Message(topic: topic, payload: String(decoding: rest, as: UTF8.self), expirySeconds: expiry))
+            Message(
+                topic: topic, payload: String(decoding: rest, as: UTF8.self), expirySeconds: expiry,
+                correlationData: correlation))
     }
 
     private func readPacket() throws -> Packet {

@@ -229,7 +229,7 @@ private func accepts(_ port: UInt16) -> Bool {
 }
 
 /// A data directory and a port of its own.
-private final class Place: Sendable {
+final class Place: Sendable {
     let root: String
     let port: UInt16
     var folder: String { root + "/broker" }
