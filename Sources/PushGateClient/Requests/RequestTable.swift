@@ -23,39 +23,59 @@ struct RequestTable {
     static let repeatAfterMax: Duration = .seconds(60)
 
     private(set) var requests: [String: Request] = [:]
+    /// No repeat is due before this, and no deadline before that. Earlier than needed when what was due first has had its
+    /// reply: looked for again only when its time has come, since a busy client asks at each message.
+    private var firstRepeat: ContinuousClock.Instant?
+    private var firstDeadline: ContinuousClock.Instant?
 
     var count: Int { requests.count }
 
-    mutating func add(_ id: String, _ request: Request) { requests[id] = request }
+    mutating func add(_ id: String, _ request: Request) {
+        requests[id] = request
+        firstRepeat = [firstRepeat, request.repeatAt].compactMap { $0 }.min()
+        firstDeadline = [firstDeadline, request.deadline].compactMap { $0 }.min()
+    }
 
-    mutating func remove(_ id: String) -> Request? { requests.removeValue(forKey: id) }
+    mutating func remove(_ id: String) -> Request? {
+        defer { if requests.isEmpty { (firstRepeat, firstDeadline) = (nil, nil) } }
+        return requests.removeValue(forKey: id)
+    }
 
     /// Takes out what serves the connection that just ended.
     mutating func removeOwn() {
         guard !requests.isEmpty else { return }
         requests = requests.filter { if case .call = $0.value.purpose { true } else { false } }
+        findFirst()
     }
 
-    /// When to look again.
+    /// When to look again; then there may be nothing to do.
     func nextDue(isConnected: Bool) -> ContinuousClock.Instant? {
-        requests.values.lazy
-            .compactMap { isConnected ? [$0.repeatAt, $0.deadline].compactMap { $0 }.min() : $0.deadline }
-            .min()
+        isConnected ? [firstRepeat, firstDeadline].compactMap { $0 }.min() : firstDeadline
+    }
+
+    private mutating func findFirst() {
+        firstRepeat = requests.values.lazy.map(\.repeatAt).min()
+        firstDeadline = requests.values.lazy.compactMap(\.deadline).min()
     }
 
     mutating func takeExpired(now: ContinuousClock.Instant) -> [Request] {
+        guard let firstDeadline, firstDeadline <= now else { return [] }
         let ids = requests.filter { _, request in request.deadline.map { $0 <= now } ?? false }.keys
-        return ids.compactMap { requests.removeValue(forKey: $0) }
+        let expired = ids.compactMap { requests.removeValue(forKey: $0) }
+        findFirst()
+        return expired
     }
 
     /// Puts the next repeat of what is due twice as far ahead.
     mutating func takeDue(now: ContinuousClock.Instant) -> [Request] {
+        guard let firstRepeat, firstRepeat <= now else { return [] }
         var due: [Request] = []
         for (id, request) in requests where request.repeatAt <= now {
             due.append(request)
             requests[id]?.repeatAfter = min(request.repeatAfter * 2, Self.repeatAfterMax)
             requests[id]?.repeatAt = now + request.repeatAfter
         }
+        findFirst()
         return due
     }
 
@@ -65,6 +85,7 @@ struct RequestTable {
             requests[id]?.repeatAfter = repeatAfter
             requests[id]?.repeatAt = now + repeatAfter
         }
+        findFirst()
         return Array(requests.values)
     }
 }
