@@ -90,6 +90,9 @@ public struct Limits: Sendable {
     public var pushJobsInMemoryMax = 16_000
     public var pushRetryFirst: Duration = .seconds(1)
     public var pushRetryMax: Duration = .seconds(600)
+    /// Milliseconds since 1970. While the clock says less it is wrong, and no push begins: vendors refuse for good what is
+    /// signed with such a time. 0 believes any clock.
+    public var clockBelievedFrom: Milliseconds = 0
     /// A shown notification is replaced this long after its message was changed: a device that is connected learns of
     /// it sooner and needs none.
     public var pushReplacementDelay: Duration = .seconds(2)

@@ -32,6 +32,7 @@ struct Gateway: Sendable {
         var limits = Limits()
         limits.credentialSeconds = settings.credentialSeconds
         limits.presenceDoubt = settings.presenceDoubt
+        limits.clockBelievedFrom = 1_704_067_200_000  // the beginning of 2024, before there was a gateway
         limits.jobDevicesPerSecond = settings.broadcastPace ?? limits.jobDevicesPerSecond
         let master = try directory.masterKey(create: true)
         let signer = try directory.deviceSigner()

@@ -122,9 +122,11 @@ import Testing
         func shutdown() async {}
     }
 
-    private func queue(_ job: OneJob) -> PushQueue {
+    private func queue(
+        _ job: OneJob, limits: Limits = Limits(), clock: WallClock = WallClock { 2000 }
+    ) -> PushQueue {
         PushQueue(
-            store: job, catalog: job, tenants: { _ in .sample }, limits: Limits(), clock: WallClock { 2000 },
+            store: job, catalog: job, tenants: { _ in .sample }, limits: limits, clock: clock,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
@@ -234,6 +236,41 @@ import Testing
         try await eventually("the push is written down") { store.ended == 1 }
         running.cancel()
         await running.value
+    }
+
+    /// HONOR, for one, refuses a request from 1970 as malformed, which is for good.
+    @Test func `while the clock is wrong no push begins, and none ends`() async throws {
+        let time = Mutex<Milliseconds>(6000)
+        var limits = Limits()
+        limits.clockBelievedFrom = 5000
+        let readings = Mutex(0)
+        let job = OneJob {
+            // Set back between the claim and the request.
+            if readings.withLock({
+                $0 += 1
+                return $0
+            }) == 1 {
+                time.withLock { $0 = 1000 }
+            }
+        }
+        let queue = queue(job, limits: limits, clock: WallClock { time.withLock { $0 } })
+        try await queue.reloadSettings()
+        let running = Task { await queue.run() }
+        try await eventually("it is back on disk") { !job.changes.isEmpty }
+        guard case .released(at: 1000)? = job.changes.first else {
+            Issue.record("it must wait: \(job.changes)")
+            return
+        }
+        for _ in 0..<3 { #expect(try await queue.turn() == .seconds(1)) }
+        #expect(job.sent.isEmpty && readings.withLock { $0 } == 1)
+        running.cancel()
+        await running.value
+
+        let next = OneJob()
+        let right = self.queue(next, limits: limits, clock: WallClock { 6000 })
+        try await right.reloadSettings()
+        try await run(right, next)
+        #expect(next.sent == ["token-1"])
     }
 
     @Test func `the store is told when the clock was set back, once`() async throws {

@@ -36,7 +36,8 @@ final class OutcomeRecorder: Sendable {
     /// Told of the jobs that are on disk, or given up.
     private let written: @Sendable ([PushJob]) -> Void
 
-    private static let batchMax = 1000
+    /// Few enough that nobody waits long behind them: a transaction of 1000 kept pushes to other vendors waiting.
+    private static let batchMax = 200
     private static let failurePause: Duration = .milliseconds(100)
     static let givenUpAfter: Duration = .seconds(30)
 

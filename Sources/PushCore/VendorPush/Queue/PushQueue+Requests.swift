@@ -154,7 +154,7 @@ extension PushQueue {
     private func request(
         _ batch: [PreparedPush], of pump: LaneBook.Pump, isProbe: Bool, generation: UInt64
     ) async {
-        guard await markBegun(batch, sender: pump.sender) else {
+        guard isClockBelieved, await markBegun(batch, sender: pump.sender) else {
             barrier.end(generation)
             _ = book.with(pump.lane) { $0.fellAway(isProbe: isProbe) }
             putBack(batch)

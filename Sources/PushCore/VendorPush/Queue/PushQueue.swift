@@ -35,6 +35,8 @@ public final class PushQueue: Sendable {
         var sweptAt: ContinuousClock.Instant?
         /// Calendar time at the last turn.
         var clock: Milliseconds?
+        /// It was said that the clock is wrong, and it still is.
+        var isClockDoubted = false
     }
 
     /// A clock that is corrected by less than this makes nobody wait noticeably longer.
@@ -112,6 +114,7 @@ public final class PushQueue: Sendable {
     /// Claims what is due in every lane with room for it. Returns how long nothing else will be due.
     func turn() async throws -> Duration {
         try await lookAtClock()
+        guard isClockBelieved else { return Self.idlePause }
         freeHeldBack()
         startPumps()
         let due = try await store.lanesWithJobs()
@@ -139,8 +142,18 @@ public final class PushQueue: Sendable {
             logger.warning("the clock was set back", metadata: ["milliseconds": "\(last - now)"])
             try await store.clockWentBack(to: now)
         }
-        times.withLock { $0.clock = now }
+        let isDoubted = !isClockBelieved
+        let isNew = times.withLock { times in
+            defer { (times.clock, times.isClockDoubted) = (now, isDoubted) }
+            return isDoubted && !times.isClockDoubted
+        }
+        if isNew {
+            logger.error("the clock is wrong: pushes wait until it is right", metadata: ["milliseconds": "\(now)"])
+        }
     }
+
+    /// A clock far behind signs requests that vendors refuse for good.
+    var isClockBelieved: Bool { clock.now >= limits.clockBelievedFrom }
 
     /// Until a job is due or a lane may go on, but at most a second.
     private func pause(until nextDue: Milliseconds?, now: Milliseconds) -> Duration {
