@@ -199,30 +199,12 @@ extension DeviceClient {
     func batchEnded() {
         guard savePosition() else { return }
         if options.acknowledgement == .automatic {
-            let isBroadcastAlone = state.withLock { state in
+            state.withLock { state in
                 state.acknowledgementWanted.raise(to: .init(seq: state.inbox.last, broadcastSeq: state.broadcast.last))
-                return state.acknowledgementWanted.seq <= state.acknowledged.seq
-                    && state.acknowledgementWanted.broadcastSeq > state.acknowledged.broadcastSeq
-            }
-            if isBroadcastAlone {
-                putOffAcknowledgement()
-                return scheduleTimer()
             }
         }
         acknowledgeIfNeeded()
         scheduleTimer()
-    }
-
-    private func putOffAcknowledgement() {
-        let isFirst = state.withLock { state in
-            defer { state.isAcknowledgementPutOff = true }
-            return !state.isAcknowledgementPutOff
-        }
-        guard isFirst else { return }
-        loop.schedule(after: options.broadcastAcknowledgementSpread * Double.random(in: 0..<1)) { [weak self] in
-            self?.state.withLock { $0.isAcknowledgementPutOff = false }
-            self?.acknowledgeIfNeeded()
-        }
     }
 
     /// - Returns: whether everything handed over is saved.

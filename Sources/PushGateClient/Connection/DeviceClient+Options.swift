@@ -29,9 +29,6 @@ extension DeviceClient {
         /// Time between two acknowledgements in a stream of entries; the first one leaves at once. The gateway waits
         /// seconds for one (2 s at the least), and each is a request with a reply and a part of a synced write.
         public var acknowledgementInterval: Duration = .milliseconds(200)
-        /// A broadcast reaches all devices of a tenant at the same moment: each acknowledges it within this time, at a
-        /// moment of its own, and not all of them while the others are still being sent it.
-        public var broadcastAcknowledgementSpread: Duration = .seconds(1)
         /// How many entries are remembered for dropping repeats.
         public var seenMax = 1000
         /// Entries a page, 1-500; a page has at most 64 KiB.

@@ -54,8 +54,6 @@ public final class DeviceClient: Sendable {
         /// At most one of each is on its way.
         var isSyncing = false
         var isAcknowledging = false
-        /// An acknowledgement of broadcasts alone waits for its moment.
-        var isAcknowledgementPutOff = false
         /// After a failure no sync begins before this.
         var syncNotBefore: ContinuousClock.Instant?
         /// Something is missing, or was not asked for since the connect.

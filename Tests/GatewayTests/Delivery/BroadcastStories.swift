@@ -25,14 +25,22 @@ extension GatewayStories {
             }
         }
 
+        private func isOnline(_ user: String, _ isWanted: Bool, in story: Story) async throws {
+            try await eventually("\(user) is \(isWanted ? "online" : "away")") {
+                try await story.app.account(userID: user)["devices"]?.array?.first?["online"]?.bool == isWanted
+            }
+        }
+
         @Test func `a broadcast reaches who is connected once, the others by push and by sync`() async throws {
             try await withVendors { story, simulator in
                 let ann = try await story.device("ann", tokens: [Self.token("ann")])
                 let bob = try await story.device("bob", tokens: [Self.token("bob")])
                 let away = StoryDevice(try await story.register("cat", tokens: [Self.token("cat")]), loop: story.loop)
                 try await away.connect()
+                try await isOnline("cat", true, in: story)
                 await away.client.disconnect()
-                // From here on it is certain who is away.
+                // The broker tells of both up to 100 ms later: a push alone could come before it has told of the first.
+                try await isOnline("cat", false, in: story)
                 try await story.app.send(OutgoingMessage(id: "probe", to: "user:cat", text: "hello?"))
                 _ = try await simulator.waitForPush(within: .seconds(20)) { $0.messageId == "probe" }
 
