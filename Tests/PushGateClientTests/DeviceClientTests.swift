@@ -98,6 +98,62 @@ import Testing
         }
     }
 
+    @Test func `the acknowledgement of broadcasts alone waits, and leaves with the next one or before the device`()
+        async throws
+    {
+        try await withDevice(options: quickOptions { $0.broadcastAcknowledgementDelay = .seconds(60) }) {
+            gateway, device, log in
+            try await log.waits { $0.hasCaughtUp }
+            func broadcastSeqs() -> [Int64?] { gateway.requests("ack").map { $0.body["broadcastSeq"]?.integer } }
+            try gateway.broadcast("b1")
+            try await log.waits { $0.ids == ["b1"] }
+            try gateway.deliver("m1")
+            try await eventually("both are acknowledged") {
+                device.acknowledgedSeq == 1 && device.acknowledgedBroadcastSeq == 1
+            }
+            #expect(broadcastSeqs() == [1], "not one of its own")
+            try gateway.broadcast("b2")
+            try await log.waits { $0.ids == ["b1", "m1", "b2"] }
+            await device.disconnect()
+            try await eventually("the last one comes before the DISCONNECT") { broadcastSeqs() == [1, 2] }
+        }
+    }
+
+    @Test func `the acknowledgement of broadcasts does not wait for ever`() async throws {
+        try await withDevice(options: quickOptions { $0.broadcastAcknowledgementDelay = .milliseconds(20) }) {
+            gateway, device, log in
+            try await log.waits { $0.hasCaughtUp }
+            for number in 1...3 {
+                try gateway.broadcast("b\(number)")
+                try await eventually("it is acknowledged") { device.acknowledgedBroadcastSeq == Int64(number) }
+            }
+        }
+    }
+
+    @Test func `a message can be sent from its own completion, each completes once`() async throws {
+        let outcomes = Mutex<[Result<String, any Error>]>([])
+        try await withDevice { gateway, device, log in
+            try await log.waits { $0.hasCaughtUp }
+            @Sendable func sendNext(_ left: Int) {
+                device.send(OutgoingMessage(id: "n\(left)", to: "acct_2", text: "x")) { result in
+                    outcomes.withLock { $0.append(result.map(\.id)) }
+                    if left > 1 { sendNext(left - 1) }
+                }
+            }
+            sendNext(3)
+            try await eventually("all have completed") { outcomes.withLock { $0.count } == 3 }
+            #expect(try outcomes.withLock { try $0.map { try $0.get() } } == ["n3", "n2", "n1"])
+            gateway.refuse("send", with: ["code": "no_recipient", "message": "no"])
+            sendNext(1)
+            try await eventually("it is refused") { outcomes.withLock { $0.count } == 4 }
+            let refusal = outcomes.withLock { $0.last }
+            #expect(throws: GatewayProblem.self) { try refusal?.get() }
+            await device.disconnect()
+            sendNext(1)
+            #expect(outcomes.withLock { $0.count } == 5, "at once, for nothing can be sent")
+        }
+    }
+
     @Test func `a request without a reply is sent again with the same id`() async throws {
         try await withDevice { gateway, device, log in
             gateway.leaveUnanswered("send", times: 2)

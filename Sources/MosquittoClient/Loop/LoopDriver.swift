@@ -9,14 +9,16 @@ import Glibc
 import HeapModule
 
 final class LoopDriver {
-    private struct Timer: Comparable {
+    private struct SessionTimer: Comparable {
         let at: ContinuousClock.Instant
         let session: UInt64
 
-        static func < (left: Timer, right: Timer) -> Bool { left.at < right.at }
+        static func < (left: SessionTimer, right: SessionTimer) -> Bool { left.at < right.at }
     }
 
     private let mailbox: LoopMailbox
+    /// What others want to be called for.
+    private let timers: LoopTimers
     private let epoll: Int32
     private let connectingMax: Int
     private let resolver = AddressResolver()
@@ -24,7 +26,7 @@ final class LoopDriver {
 
     private var sessions: [UInt64: SessionDriver] = [:]
     /// Never cancelled: a session that is woken too early looks at its own deadline.
-    private var timers = Heap<Timer>()
+    private var sessionTimers = Heap<SessionTimer>()
     private var nextTick = ContinuousClock.now + LoopDriver.tickInterval
     /// Sessions between TCP connect and CONNACK, and those that wait for a place.
     private var connecting: Set<UInt64> = []
@@ -37,28 +39,29 @@ final class LoopDriver {
     private static let wakeMark: UInt64 = 0
     private static let eventsMax = 512
 
-    init(mailbox: LoopMailbox, epoll: Int32, connectingMax: Int) {
+    init(mailbox: LoopMailbox, timers: LoopTimers, epoll: Int32, connectingMax: Int) {
         self.mailbox = mailbox
+        self.timers = timers
         self.epoll = epoll
         self.connectingMax = connectingMax
     }
 
     func run() {
+        mailbox.enterLoopThread()
         add(socket: mailbox.wakeSocket, events: EPOLLIN.rawValue, session: Self.wakeMark)
         let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: Self.eventsMax)
         defer { events.deallocate() }
         while shutDown == nil || !sessions.isEmpty {
             let count = epoll_wait(epoll, events.baseAddress, Int32(events.count), millisecondsToWait())
-            var mailHasCome = false
             for event in events.prefix(Int(max(count, 0))) {
                 if event.data.u64 == Self.wakeMark {
-                    mailHasCome = true
+                    mailbox.clearSignal()
                 } else {
                     sessions[event.data.u64]?.socketIsReady(events: event.events)
                 }
             }
-            if mailHasCome { readMail() }
             runTimers()
+            readMail()
             startConnecting()
         }
         end()
@@ -74,6 +77,7 @@ final class LoopDriver {
             }
         }
         close(epoll)
+        timers.close()
         for waiter in waiters { waiter.resume() }
     }
 
@@ -121,7 +125,8 @@ final class LoopDriver {
     // MARK: Time
 
     private func millisecondsToWait() -> Int32 {
-        let due = min(nextTick, timers.min?.at ?? nextTick)
+        guard mailbox.isEmpty else { return 0 }
+        let due = min(nextTick, sessionTimers.min?.at ?? nextTick, timers.next ?? nextTick)
         let wait = due - ContinuousClock.now
         guard wait > .zero else { return 0 }
         return Int32(clamping: Int64(wait / .milliseconds(1)) + 1)
@@ -129,17 +134,18 @@ final class LoopDriver {
 
     private func runTimers() {
         let now = ContinuousClock.now
-        while let timer = timers.min, timer.at <= now {
-            timers.removeMin()
+        while let timer = sessionTimers.min, timer.at <= now {
+            sessionTimers.removeMin()
             sessions[timer.session]?.timerFired(now: now)
         }
+        timers.run(now: now)
         guard now >= nextTick else { return }
         nextTick = now + Self.tickInterval
         for driver in Array(sessions.values) { driver.tick() }
     }
 
     func wakeUp(_ session: UInt64, at instant: ContinuousClock.Instant) {
-        timers.insert(Timer(at: instant, session: session))
+        sessionTimers.insert(SessionTimer(at: instant, session: session))
     }
 
     /// In 0..<1.

@@ -1,8 +1,8 @@
 import Glibc
 import Synchronization
 
-/// What other threads hand to the loop's thread. One eventfd write per burst: whoever finds the mailbox signalled
-/// leaves it at that.
+/// What other threads, or its own callbacks, hand to the loop's thread. One eventfd write per burst: whoever finds the
+/// mailbox signalled leaves it at that. The loop's own thread signals nothing: it looks here before it waits.
 final class LoopMailbox: Sendable {
     enum Item: Sendable {
         case add(MQTTSession)
@@ -27,15 +27,28 @@ final class LoopMailbox: Sendable {
     /// Non-blocking, close-on-exec. Lives as long as the mailbox, so that a late writer cannot hit a reused number.
     let wakeSocket: Int32
     private let state = Mutex(State())
+    /// 0 until the loop runs.
+    private let loopThread = Atomic<UInt>(0)
 
     init(wakeSocket: Int32) { self.wakeSocket = wakeSocket }
 
     deinit { Glibc.close(wakeSocket) }
 
+    /// Called by the loop's thread when it begins.
+    func enterLoopThread() { loopThread.store(UInt(pthread_self()), ordering: .relaxed) }
+
+    var isOnLoopThread: Bool { loopThread.load(ordering: .relaxed) == UInt(pthread_self()) }
+
+    /// For what is not in the mailbox.
+    func wakeLoop() {
+        if state.withLock({ $0.signal() }) { signal() }
+    }
+
     func wake(session: UInt64) {
+        let isOwn = isOnLoopThread
         let signals = state.withLock { state in
             state.sessions.append(session)
-            return state.signal()
+            return !isOwn && state.signal()
         }
         if signals { signal() }
     }
@@ -51,10 +64,16 @@ final class LoopMailbox: Sendable {
         return signals != nil
     }
 
-    func take() -> (items: [Item], sessions: [UInt64]) {
+    /// The eventfd is readable: it is no longer, until somebody signals again. Before ``take()``.
+    func clearSignal() {
         var count: UInt64 = 0
         _ = read(wakeSocket, &count, MemoryLayout<UInt64>.size)
-        return state.withLock { state in
+    }
+
+    var isEmpty: Bool { state.withLock { $0.items.isEmpty && $0.sessions.isEmpty } }
+
+    func take() -> (items: [Item], sessions: [UInt64]) {
+        state.withLock { state in
             state.isSignalled = false
             defer { (state.items, state.sessions) = ([], []) }
             return (state.items, state.sessions)

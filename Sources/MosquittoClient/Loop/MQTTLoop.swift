@@ -8,6 +8,7 @@ import Synchronization
 /// Callbacks of all its sessions run on that thread, one after the other: a slow handler holds up every session.
 public final class MQTTLoop: Sendable {
     private let mailbox: LoopMailbox
+    private let timers = LoopTimers()
     private let nextID = Atomic<UInt64>(1)
 
     /// Starts the thread. It runs until ``shutdown(drain:)``.
@@ -21,7 +22,7 @@ public final class MQTTLoop: Sendable {
         mailbox = LoopMailbox(wakeSocket: wakeSocket)
         let epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         guard epoll >= 0 else { throw MQTTFailure(.other, "epoll: \(String(cString: strerror(errno)))") }
-        try Self.startThread(LoopStart(mailbox: mailbox, epoll: epoll, connectingMax: connectingMax))
+        try Self.startThread(LoopStart(mailbox: mailbox, timers: timers, epoll: epoll, connectingMax: connectingMax))
     }
 
     /// Makes a session and starts connecting.
@@ -34,6 +35,14 @@ public final class MQTTLoop: Sendable {
         let session = MQTTSession(id: id, options: options, handler: handler, mailbox: mailbox)
         guard mailbox.post(.add(session)) else { throw .stopped }
         return session
+    }
+
+    /// Calls the body later, on the loop's thread: not after ``shutdown(drain:)`` has returned, and never earlier than
+    /// asked for.
+    public func schedule(after delay: Duration, _ body: @escaping @Sendable () -> Void) {
+        let isFirst = timers.add(at: .now + delay, body)
+        // The loop's own thread looks at its timers before it waits again.
+        if isFirst, !mailbox.isOnLoopThread { mailbox.wakeLoop() }
     }
 
     /// Stops every session as ``MQTTSession/stop(drain:sendsDisconnect:)`` does and ends the thread. No callback runs
@@ -60,18 +69,22 @@ public final class MQTTLoop: Sendable {
     private static let threadMain: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { context in
         guard let context else { return nil }
         let start = Unmanaged<LoopStart>.fromOpaque(context).takeRetainedValue()
-        LoopDriver(mailbox: start.mailbox, epoll: start.epoll, connectingMax: start.connectingMax).run()
+        LoopDriver(
+            mailbox: start.mailbox, timers: start.timers, epoll: start.epoll, connectingMax: start.connectingMax
+        ).run()
         return nil
     }
 }
 
 private final class LoopStart: Sendable {
     let mailbox: LoopMailbox
+    let timers: LoopTimers
     let epoll: Int32
     let connectingMax: Int
 
-    init(mailbox: LoopMailbox, epoll: Int32, connectingMax: Int) {
+    init(mailbox: LoopMailbox, timers: LoopTimers, epoll: Int32, connectingMax: Int) {
         self.mailbox = mailbox
+        self.timers = timers
         self.epoll = epoll
         self.connectingMax = connectingMax
     }

@@ -1,18 +1,14 @@
-import AsyncHTTPClient
 import MosquittoClient
-import NIOCore
 
 /// One thread that drives any number of device clients: an app needs one with one client, a load generator one with
 /// thousands.
 public final class ClientLoop: Sendable {
     let loop: MQTTLoop
-    private let timers: any EventLoop
 
     /// - Parameter connectingMax: devices that may be connecting at the same time; the others wait.
     /// - Throws: when the system has no descriptor or thread left.
     public init(connectingMax: Int = 64) throws {
         loop = try MQTTLoop(connectingMax: connectingMax)
-        timers = HTTPClient.defaultEventLoopGroup.next()
     }
 
     /// Ends all connections and the thread. Nothing is called afterwards.
@@ -20,6 +16,6 @@ public final class ClientLoop: Sendable {
     public func shutdown(drain: Duration = .seconds(2)) async { await loop.shutdown(drain: drain) }
 
     func schedule(after delay: Duration, _ body: @escaping @Sendable () -> Void) {
-        _ = timers.scheduleTask(in: TimeAmount(max(delay, .zero)), body)
+        loop.schedule(after: max(delay, .zero), body)
     }
 }

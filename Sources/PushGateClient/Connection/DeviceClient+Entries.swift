@@ -203,7 +203,7 @@ extension DeviceClient {
                 state.acknowledgementWanted.raise(to: .init(seq: state.inbox.last, broadcastSeq: state.broadcast.last))
             }
         }
-        acknowledgeIfNeeded()
+        if !delaysAcknowledgement() { acknowledgeIfNeeded() }
         scheduleTimer()
     }
 
@@ -240,6 +240,39 @@ extension DeviceClient {
         }
         acknowledgeIfNeeded()
         scheduleTimer()
+    }
+
+    /// Whether the next acknowledgement is for broadcasts alone: then it leaves a little later.
+    private func delaysAcknowledgement() -> Bool {
+        let delay = options.broadcastAcknowledgementDelay
+        guard options.acknowledgement == .automatic, delay > .zero else { return false }
+        let (delays, begins) = state.withLock { state -> (Bool, Bool) in
+            let isForBroadcastsAlone =
+                state.acknowledgementWanted.seq <= state.acknowledged.seq
+                && state.acknowledgementWanted.isBeyond(state.acknowledged)
+            let begins = isForBroadcastsAlone && !state.isDelayingAcknowledgement
+            if begins { state.isDelayingAcknowledgement = true }
+            return (isForBroadcastsAlone, begins)
+        }
+        if begins {
+            loop.schedule(after: delay) { [weak self] in
+                self?.state.withLock { $0.isDelayingAcknowledgement = false }
+                self?.acknowledgeIfNeeded()
+            }
+        }
+        return delays
+    }
+
+    /// A last one, for which nobody waits, when none that says as much is on its way: it leaves before the DISCONNECT.
+    func acknowledgeBeforeLeaving() {
+        state.withLock { state in
+            let wanted = state.acknowledgementWanted
+            let isOnItsWay = state.requests.requests.values.contains {
+                if case .acknowledge(let sent) = $0.purpose { !wanted.isBeyond(sent) } else { false }
+            }
+            if !isOnItsWay { state.isAcknowledging = false }
+        }
+        acknowledgeIfNeeded()
     }
 
     func acknowledgeIfNeeded() {

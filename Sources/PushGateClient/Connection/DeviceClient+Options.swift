@@ -29,6 +29,9 @@ extension DeviceClient {
         /// Time between two acknowledgements in a stream of entries; the first one leaves at once. The gateway waits
         /// seconds for one (2 s at the least), and each is a request with a reply and a part of a synced write.
         public var acknowledgementInterval: Duration = .milliseconds(200)
+        /// How long an automatic acknowledgement that is for broadcasts alone waits: everyone has a broadcast at the same
+        /// moment, and the gateway is still handing it out. Keep it below a second, see above.
+        public var broadcastAcknowledgementDelay: Duration = .milliseconds(300)
         /// How many entries are remembered for dropping repeats.
         public var seenMax = 1000
         /// Entries a page, 1-500; a page has at most 64 KiB.
@@ -66,7 +69,10 @@ extension DeviceClient {
         mqtt.queuedPublishesMax = options.requestsWaitingMax + 10
         mqtt.outstandingPublishesMax = 100
         if session.broker.usesTLS { mqtt.tls = MQTTSession.TLS(caFile: options.caFile) }
-        mqtt.subscriptions = [MQTTSubscription(session.topics.reply), MQTTSubscription(session.topics.inbox)]
+        // A request is repeated until its reply is here: the broker does not have to ask for each whether it is.
+        mqtt.subscriptions = [
+            MQTTSubscription(session.topics.reply, qos: .atMostOnce), MQTTSubscription(session.topics.inbox),
+        ]
         if options.receivesBroadcasts { mqtt.subscriptions.append(MQTTSubscription(session.topics.broadcast)) }
         return mqtt
     }

@@ -54,6 +54,8 @@ public final class DeviceClient: Sendable {
         /// At most one of each is on its way.
         var isSyncing = false
         var isAcknowledging = false
+        /// An acknowledgement of broadcasts waits until they are handed out.
+        var isDelayingAcknowledgement = false
         /// After a failure no sync begins before this.
         var syncNotBefore: ContinuousClock.Instant?
         /// Something is missing, or was not asked for since the connect.
@@ -115,6 +117,7 @@ public final class DeviceClient: Sendable {
     public var lastContiguousBroadcastSeq: Int64 { state.withLock { $0.broadcast.last } }
     /// Up to where the gateway has confirmed this client's acknowledgement.
     public var acknowledgedSeq: Int64 { state.withLock { $0.acknowledged.seq } }
+    public var acknowledgedBroadcastSeq: Int64 { state.withLock { $0.acknowledged.broadcastSeq } }
     public var counters: DeviceCounters { state.withLock { $0.counters } }
     public var credential: DeviceCredential { state.withLock { $0.session.credential } }
 
@@ -140,6 +143,8 @@ public final class DeviceClient: Sendable {
     /// - Parameter sendsDisconnect: `false` breaks the connection off, as a device does that loses power.
     public func disconnect(sendsDisconnect: Bool = true) async {
         guard let mqtt = state.withLock({ $0.mqtt }) else { return }
+        // What was received and not acknowledged would be pushed to who is away.
+        if sendsDisconnect { acknowledgeBeforeLeaving() }
         await mqtt.stop(drain: sendsDisconnect ? .seconds(1) : .zero, sendsDisconnect: sendsDisconnect)
         let waiting = state.withLock { state in
             state.mqtt = nil
@@ -189,15 +194,17 @@ public final class DeviceClient: Sendable {
                 received(message.payload, in: .broadcast)
             }
         case .readBatchEnded: batchEnded()
-        case .subscribed(_, let granted): subscribed(granted)
+        case .subscribed(let filters, let granted): subscribed(filters, granted)
         case .disconnected(let reason): disconnected(reason)
         case .connectRefused(let code, _): report(.refused(code: code))
         case .connected, .connectFailed, .unsubscribed: break
         }
     }
 
-    private func subscribed(_ granted: [UInt8]) {
+    private func subscribed(_ filters: [String], _ granted: [UInt8]) {
         if let code = granted.first(where: { $0 >= 128 }) { return report(.refused(code: code)) }
+        // The replies come first, at a quality of their own.
+        guard filters.contains(topics.inbox) else { return }
         state.withLock { state in
             state.isReady = true
             state.counters.connects += 1

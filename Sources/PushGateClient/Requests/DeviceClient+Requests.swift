@@ -13,18 +13,44 @@ extension DeviceClient {
     ///   same message, with the same id, again.
     @discardableResult
     public func send(_ message: OutgoingMessage) async throws -> SendReceipt {
-        let key = EntryKey(id: message.id, revision: 0)
-        let wasSeen = state.withLock { state in
-            defer { state.seen.insert(key) }
-            return state.seen.contains(key)
-        }
+        let own = noteOwn(message)
         do {
             return try SendReceipt(await request("send", message.json))
-        } catch let problem as GatewayProblem {
-            // A refused message has no copy, and its id may be that of a message still to come.
-            if !wasSeen { state.withLock { $0.seen.remove(key) } }
-            throw problem
+        } catch {
+            forget(own, after: error)
+            throw error
         }
+    }
+
+    /// As ``send(_:)-(OutgoingMessage)``, for senders of many messages at a time.
+    /// - Parameter completion: called once: on the loop's thread, or on the caller's when nothing could be sent.
+    public func send(
+        _ message: OutgoingMessage, completion: @escaping @Sendable (Result<SendReceipt, any Error>) -> Void
+    ) {
+        let own = noteOwn(message)
+        let refusal = start(
+            "send", message.json.members ?? [],
+            .call { [weak self] outcome in
+                let receipt = Result { try SendReceipt(outcome.get()) }
+                if case .failure(let error) = receipt { self?.forget(own, after: error) }
+                completion(receipt)
+            }, id: nextRequestID(), deadline: .now + options.requestTimeout)
+        if let refusal { return completion(.failure(refusal)) }
+        scheduleTimer()
+    }
+
+    /// The own copy is not handed over: it is known from now on.
+    private func noteOwn(_ message: OutgoingMessage) -> (key: EntryKey, wasSeen: Bool) {
+        let key = EntryKey(id: message.id, revision: 0)
+        return state.withLock { state in
+            defer { state.seen.insert(key) }
+            return (key, state.seen.contains(key))
+        }
+    }
+
+    /// A refused message has no copy, and its id may be that of a message still to come.
+    private func forget(_ own: (key: EntryKey, wasSeen: Bool), after error: any Error) {
+        if error is GatewayProblem, !own.wasSeen { state.withLock { $0.seen.remove(own.key) } }
     }
 
     /// Switches vendor pushes to this device on or off.

@@ -104,6 +104,19 @@ final class BenchDevices: Sendable {
         }
     }
 
+    /// Waits until the gateway has confirmed every acknowledgement of a broadcast: what comes next is measured alone.
+    func untilBroadcastsAreAcknowledged(within limit: Duration = .seconds(60)) async throws {
+        let deadline = ContinuousClock.now + limit
+        for client in clients {
+            while client.acknowledgedBroadcastSeq < client.lastContiguousBroadcastSeq {
+                guard ContinuousClock.now < deadline else {
+                    throw BenchGateway.Fault(description: "broadcasts were not acknowledged within \(limit)")
+                }
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
+    }
+
     /// All connections break off, as when the network goes away.
     func vanish() async {
         await withTaskGroup(of: Void.self) { group in

@@ -31,9 +31,11 @@ struct BroadcastWorkload: Sendable {
         let pushed = try await broadcast(0, isPushed: true, stage, ledger)
         times.append(pushed.elapsed)
         let pushes = try await pushes(since: pushed.sentAt)
+        try await devices.untilBroadcastsAreAcknowledged()
         stage.progress("broadcast: \(Self.rounds - 1) more to who is online")
         for round in 1..<Self.rounds {
             times.append(try await broadcast(round, isPushed: false, stage, ledger).elapsed)
+            try await devices.untilBroadcastsAreAcknowledged()
         }
         let usage = try await meter.finish()
         let bytes = devices.entryBytes

@@ -39,34 +39,64 @@ struct UplinkWorkload: Sendable {
     }
 
     private func send(_ devices: BenchDevices, _ ledger: DeliveryLedger) async {
-        let numbers = Numbers()
-        let deadline = ContinuousClock.now + .seconds(sizes.seconds)
         let text = String(repeating: "x", count: sizes.bytes)
-        let accounts = devices.accounts
-        await withTaskGroup(of: Void.self) { group in
-            for (sender, client) in devices.clients.enumerated() {
-                let receiver = (sender + 1) % accounts.count
-                for _ in 0..<Self.outstandingPerDevice {
-                    group.addTask {
-                        while ContinuousClock.now < deadline {
-                            let number = numbers.next()
-                            ledger.sent(number..<number + 1) { _ in .one(receiver) }
-                            let message = OutgoingMessage(
-                                id: "\(Self.prefix)\(number)", to: accounts[receiver], text: text)
-                            // Refused, or without a reply in time: it is counted as such, and not as lost.
-                            let isAccepted = (try? await client.send(message)) != nil
-                            ledger.answered(number..<number + 1, isAccepted: isAccepted)
-                        }
-                    }
-                }
+        let deadline = ContinuousClock.now + .seconds(sizes.seconds)
+        await withCheckedContinuation { ended in
+            let traffic = UplinkTraffic(
+                devices, ledger: ledger, prefix: Self.prefix, text: text, deadline: deadline,
+                lanes: devices.clients.count * Self.outstandingPerDevice
+            ) { ended.resume() }
+            for sender in devices.clients.indices {
+                for _ in 0..<Self.outstandingPerDevice { traffic.sendNext(from: sender) }
             }
         }
     }
 }
 
-/// 0, 1, 2 … for many at once.
-private final class Numbers: Sendable {
-    private let value = Atomic<Int>(0)
+/// One message after the other in each lane, from the reply to the one before, on the devices' own thread: a generator
+/// that wakes up a task for each would measure itself.
+private final class UplinkTraffic: Sendable {
+    private let devices: BenchDevices
+    private let accounts: [String]
+    private let ledger: DeliveryLedger
+    private let prefix: String
+    private let text: String
+    private let deadline: ContinuousClock.Instant
+    private let ended: @Sendable () -> Void
+    private let numbers = Atomic<Int>(0)
+    private let lanes: Atomic<Int>
 
-    func next() -> Int { value.wrappingAdd(1, ordering: .relaxed).oldValue }
+    init(
+        _ devices: BenchDevices, ledger: DeliveryLedger, prefix: String, text: String,
+        deadline: ContinuousClock.Instant, lanes: Int, ended: @escaping @Sendable () -> Void
+    ) {
+        self.devices = devices
+        self.accounts = devices.accounts
+        self.ledger = ledger
+        self.prefix = prefix
+        self.text = text
+        self.deadline = deadline
+        self.lanes = Atomic(lanes)
+        self.ended = ended
+    }
+
+    /// To the next device, until the time is over.
+    func sendNext(from sender: Int) {
+        guard ContinuousClock.now < deadline else { return endLane() }
+        let receiver = (sender + 1) % accounts.count
+        let number = numbers.wrappingAdd(1, ordering: .relaxed).oldValue
+        ledger.sent(number..<number + 1) { _ in .one(receiver) }
+        let message = OutgoingMessage(id: "\(prefix)\(number)", to: accounts[receiver], text: text)
+        devices.clients[sender].send(message) { [self] result in
+            // Refused, or without a reply in time: it is counted as such, and not as lost.
+            ledger.answered(number..<number + 1, isAccepted: (try? result.get()) != nil)
+            // What this client itself refuses it would refuse again at once.
+            if case .failure(let error) = result, error is DeviceClientError { return endLane() }
+            sendNext(from: sender)
+        }
+    }
+
+    private func endLane() {
+        if lanes.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 { ended() }
+    }
 }
