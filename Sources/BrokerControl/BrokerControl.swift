@@ -4,7 +4,8 @@
 //
 // Gateway to plugin: JSON commands published on ``BrokerTopic/control``, and messages to devices, many at a time, on
 // ``BrokerTopic/publish``. Plugin to gateway: JSON reports on ``BrokerTopic/presence``, sent to the gateway's presence
-// connection only. None of these topics is readable or writable by devices.
+// connection only, and the requests of devices on ``BrokerTopic/requests``, sent to its uplink connection only. None of
+// these topics is readable or writable by devices.
 //
 // A report carries the broker's boot id and a number that grows by one with every report of that boot. A gap in the
 // numbers, or another boot id, means that something was missed: ask for a snapshot.
@@ -16,6 +17,8 @@ public enum BrokerTopic {
     public static let publish = "$CONTROL/pushgate/publish/v1"
     /// Reports from the plugin.
     public static let presence = "presence/report"
+    /// A ``PublishEnvelope`` of what devices published to the gateway.
+    public static let requests = "requests/devices"
 }
 
 public enum BrokerIdentity {
@@ -25,6 +28,8 @@ public enum BrokerIdentity {
     public static let gatewayClientPrefix = "gateway-"
     /// The connection that receives the plugin's reports.
     public static let presenceClientID = "gateway-presence"
+    /// The connection that receives the requests of devices.
+    public static let uplinkClientID = "gateway-uplink"
 }
 
 /// `plugin_opt_…` lines of the generated mosquitto.conf.

@@ -1,17 +1,19 @@
-/// Several publishes of the gateway in one MQTT packet, sent to ``BrokerTopic/publish``: the plugin hands each to the
-/// broker as if it had come alone, at QoS 1 and in this order.
+/// Several publishes in one MQTT packet: from the gateway to devices on ``BrokerTopic/publish``, where the plugin hands each
+/// to the broker as if it had come alone, at QoS 1 and in this order; from devices to the gateway on
+/// ``BrokerTopic/requests``, as the plugin gathered them.
 ///
 /// Mosquitto 2.0 reads one packet of a connection in a round of its loop, each with several system calls, and
 /// acknowledges each; an envelope costs that once.
 ///
 /// The form, numbers in network byte order: the ``version``, then for each publish the message expiry interval in seconds
-/// (4 bytes, ``absent`` for none), the lengths of the topic (2 bytes), of the correlation data (4 bytes, ``absent`` for
-/// none) and of the payload (4 bytes), the topic, a zero byte (C strings end so), the correlation data and the payload.
+/// (4 bytes, ``absent`` for none), the lengths of the topic (2 bytes), of the response topic and of the correlation data
+/// (4 bytes each, ``absent`` for none) and of the payload (4 bytes), the topic, a zero byte (C strings end so), the response
+/// topic, the correlation data and the payload.
 public struct PublishEnvelope: Sendable {
-    public static let version: UInt8 = 1
+    public static let version: UInt8 = 2
     /// No property of MQTT 5 is that long or lasts that long.
     static let absent = UInt32.max
-    static let headBytes = 14
+    static let headBytes = 18
 
     public private(set) var bytes: [UInt8] = [version]
     /// Publishes in it.
@@ -26,15 +28,30 @@ public struct PublishEnvelope: Sendable {
     public mutating func append(
         topic: String, payload: [UInt8], expirySeconds: UInt32? = nil, correlationData: [UInt8]? = nil
     ) {
-        let topic = topic.utf8
-        append(expirySeconds ?? Self.absent)
-        append(UInt16(truncatingIfNeeded: topic.count))
-        append(correlationData.map { UInt32(truncatingIfNeeded: $0.count) } ?? Self.absent)
-        append(UInt32(truncatingIfNeeded: payload.count))
-        bytes.append(contentsOf: topic)
+        var topic = topic
+        topic.withUTF8 { topic in
+            payload.withUnsafeBytes { payload in
+                (correlationData ?? []).withUnsafeBytes { data in
+                    append(
+                        EnvelopedPublish(
+                            topic: UnsafeRawBufferPointer(topic), payload: payload, expirySeconds: expirySeconds,
+                            correlationData: correlationData == nil ? nil : data))
+                }
+            }
+        }
+    }
+
+    public mutating func append(_ publish: EnvelopedPublish) {
+        append(publish.expirySeconds ?? Self.absent)
+        append(UInt16(truncatingIfNeeded: publish.topic.count))
+        append(publish.responseTopic.map { UInt32(truncatingIfNeeded: $0.count) } ?? Self.absent)
+        append(publish.correlationData.map { UInt32(truncatingIfNeeded: $0.count) } ?? Self.absent)
+        append(UInt32(truncatingIfNeeded: publish.payload.count))
+        bytes.append(contentsOf: publish.topic)
         bytes.append(0)
-        if let correlationData { bytes.append(contentsOf: correlationData) }
-        bytes.append(contentsOf: payload)
+        if let responseTopic = publish.responseTopic { bytes.append(contentsOf: responseTopic) }
+        if let correlationData = publish.correlationData { bytes.append(contentsOf: correlationData) }
+        bytes.append(contentsOf: publish.payload)
         count += 1
     }
 
@@ -48,20 +65,35 @@ public struct PublishEnvelope: Sendable {
     }
 }
 
+/// One publish of an envelope; valid as long as the bytes that it points to.
+public struct EnvelopedPublish {
+    /// At most 65 535 bytes, none of them zero.
+    public let topic: UnsafeRawBufferPointer
+    public let payload: UnsafeRawBufferPointer
+    /// MQTT 5, section 3.3.2.3.3.
+    public let expirySeconds: UInt32?
+    /// MQTT 5, section 3.3.2.3.5, at most 65 535 bytes.
+    public let responseTopic: UnsafeRawBufferPointer?
+    /// MQTT 5, section 3.3.2.3.6, at most 65 535 bytes.
+    public let correlationData: UnsafeRawBufferPointer?
+
+    public init(
+        topic: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer, expirySeconds: UInt32? = nil,
+        responseTopic: UnsafeRawBufferPointer? = nil, correlationData: UnsafeRawBufferPointer? = nil
+    ) {
+        self.topic = topic
+        self.payload = payload
+        self.expirySeconds = expirySeconds
+        self.responseTopic = responseTopic
+        self.correlationData = correlationData
+    }
+}
+
 /// Reads a ``PublishEnvelope`` where it lies.
 public struct PublishEnvelopeReader {
     /// What is read is no envelope of this version.
     public struct Malformed: Error {
         public init() {}
-    }
-
-    /// One publish; valid as long as the bytes that are read.
-    public struct Publish {
-        /// Without the zero byte that follows.
-        public let topic: UnsafeRawBufferPointer
-        public let payload: UnsafeRawBufferPointer
-        public let expirySeconds: UInt32?
-        public let correlationData: UnsafeRawBufferPointer?
     }
 
     private let bytes: UnsafeRawBufferPointer
@@ -74,27 +106,39 @@ public struct PublishEnvelopeReader {
     }
 
     /// Nil at the end.
-    public mutating func next() throws(Malformed) -> Publish? {
+    public mutating func next() throws(Malformed) -> EnvelopedPublish? {
         guard offset < bytes.count else { return nil }
         guard bytes.count - offset >= PublishEnvelope.headBytes else { throw Malformed() }
         let expiry = number(at: offset, as: UInt32.self)
         let topicBytes = Int(number(at: offset + 4, as: UInt16.self))
-        let correlation = number(at: offset + 6, as: UInt32.self)
-        let correlationBytes = correlation == PublishEnvelope.absent ? 0 : Int(correlation)
-        let payloadBytes = Int(number(at: offset + 10, as: UInt32.self))
+        let responseTopicBytes = try propertyBytes(at: offset + 6)
+        let correlationBytes = try propertyBytes(at: offset + 10)
+        let payloadBytes = Int(number(at: offset + 14, as: UInt32.self))
         let start = offset + PublishEnvelope.headBytes
-        guard topicBytes > 0, correlationBytes <= UInt16.max,
-            bytes.count - start >= topicBytes + 1 + correlationBytes + payloadBytes
-        else { throw Malformed() }
-        let topic = UnsafeRawBufferPointer(rebasing: bytes[start..<start + topicBytes])
-        guard bytes[start + topicBytes] == 0, !topic.contains(0) else { throw Malformed() }
         let afterTopic = start + topicBytes + 1
-        offset = afterTopic + correlationBytes + payloadBytes
-        return Publish(
-            topic: topic, payload: UnsafeRawBufferPointer(rebasing: bytes[offset - payloadBytes..<offset]),
+        let afterResponseTopic = afterTopic + (responseTopicBytes ?? 0)
+        let afterCorrelation = afterResponseTopic + (correlationBytes ?? 0)
+        guard topicBytes > 0, bytes.count - afterCorrelation >= payloadBytes else { throw Malformed() }
+        let topic = part(start, start + topicBytes)
+        guard bytes[start + topicBytes] == 0, !topic.contains(0) else { throw Malformed() }
+        offset = afterCorrelation + payloadBytes
+        return EnvelopedPublish(
+            topic: topic, payload: part(afterCorrelation, offset),
             expirySeconds: expiry == PublishEnvelope.absent ? nil : expiry,
-            correlationData: correlation == PublishEnvelope.absent
-                ? nil : UnsafeRawBufferPointer(rebasing: bytes[afterTopic..<afterTopic + correlationBytes]))
+            responseTopic: responseTopicBytes == nil ? nil : part(afterTopic, afterResponseTopic),
+            correlationData: correlationBytes == nil ? nil : part(afterResponseTopic, afterCorrelation))
+    }
+
+    /// Of a property that MQTT 5 allows 65 535 bytes; nil where there is none.
+    private func propertyBytes(at offset: Int) throws(Malformed) -> Int? {
+        let count = number(at: offset, as: UInt32.self)
+        guard count != PublishEnvelope.absent else { return nil }
+        guard count <= UInt16.max else { throw Malformed() }
+        return Int(count)
+    }
+
+    private func part(_ start: Int, _ end: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: bytes[start..<end])
     }
 
     private func number<Number: FixedWidthInteger>(at offset: Int, as type: Number.Type) -> Number {

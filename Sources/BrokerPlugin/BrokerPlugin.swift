@@ -3,6 +3,9 @@ import BrokerPolicy
 import CMosquittoBroker
 import PushCredentials
 
+#if canImport(Glibc)
+    import Glibc
+#endif
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
@@ -81,10 +84,36 @@ final class BrokerPlugin {
         guard let client = event.client, let topic = text(event.topic), let access = TopicAccess(event.access) else {
             return Status.notAllowed
         }
+        if access == .read, policy.isGathered(topic, for: UInt(bitPattern: client)) { return Status.notAllowed }
         let isAllowed = policy.allows(
             access, topic: topic, isRetained: event.retain, client: UInt(bitPattern: client),
             at: WallClock.milliseconds)
         return isAllowed ? Status.success : Status.notAllowed
+    }
+
+    /// A message of a client that may publish it; the broker routes it next.
+    func received(_ event: mosquitto_evt_message) {
+        guard let client = event.client, let topic = event.topic else { return }
+        var responseTopic: UnsafeMutablePointer<CChar>?
+        var data: UnsafeMutableRawPointer?
+        var dataBytes: UInt16 = 0
+        if let properties = event.properties {
+            mosquitto_property_read_string(
+                properties, Int32(MQTT_PROP_RESPONSE_TOPIC.rawValue), &responseTopic, false)
+            mosquitto_property_read_binary(
+                properties, Int32(MQTT_PROP_CORRELATION_DATA.rawValue), &data, &dataBytes, false)
+        }
+        defer {
+            free(responseTopic)
+            free(data)
+        }
+        let publish = EnvelopedPublish(
+            topic: UnsafeRawBufferPointer(start: topic, count: strlen(topic)),
+            payload: UnsafeRawBufferPointer(
+                start: event.payload, count: event.payload == nil ? 0 : Int(event.payloadlen)),
+            responseTopic: responseTopic.map { UnsafeRawBufferPointer(start: $0, count: strlen($0)) },
+            correlationData: data.map { UnsafeRawBufferPointer(start: $0, count: Int(dataBytes)) })
+        if let full = policy.gather(publish, from: UInt(bitPattern: client)) { send(requests: full) }
     }
 
     func disconnected(_ event: mosquitto_evt_disconnect) {
@@ -120,7 +149,7 @@ final class BrokerPlugin {
         return Status.success
     }
 
-    private static func publish(_ publish: PublishEnvelopeReader.Publish) {
+    private static func publish(_ publish: EnvelopedPublish) {
         var properties: OpaquePointer?
         if let seconds = publish.expirySeconds {
             mosquitto_property_add_int32(&properties, Int32(MQTT_PROP_MESSAGE_EXPIRY_INTERVAL.rawValue), seconds)
@@ -152,6 +181,7 @@ final class BrokerPlugin {
         for report in actions.reports {
             send(report)
         }
+        if let requests = actions.requests { send(requests: requests) }
         lifeline?.check(at: monotonic)
     }
 
@@ -159,6 +189,14 @@ final class BrokerPlugin {
     private func send(_ report: [UInt8]) {
         _ = mosquitto_broker_publish_copy(
             BrokerIdentity.presenceClientID, BrokerTopic.presence, Int32(clamping: report.count), report, 1, false, nil)
+    }
+
+    /// At QoS 0, as the gateway subscribes to them: a device repeats a request until it has the reply.
+    private func send(requests: [UInt8]) {
+        let status = mosquitto_broker_publish_copy(
+            BrokerIdentity.uplinkClientID, BrokerTopic.requests, Int32(clamping: requests.count), requests, 0, false,
+            nil)
+        if status != Status.success { BrokerLog.error("the broker has no memory for requests of devices") }
     }
 
     /// Nil for no pointer and for what is not UTF-8.

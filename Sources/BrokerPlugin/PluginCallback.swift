@@ -36,6 +36,13 @@ struct PluginCallback {
             }
             return plugin.checkAccess(event)
         },
+        PluginCallback(MOSQ_EVT_MESSAGE) { _, event, userdata in
+            guard let plugin = plugin(userdata), let event = read(event, as: mosquitto_evt_message.self) else {
+                return Status.success
+            }
+            plugin.received(event)
+            return Status.success
+        },
         PluginCallback(MOSQ_EVT_DISCONNECT) { _, event, userdata in
             guard let plugin = plugin(userdata), let event = read(event, as: mosquitto_evt_disconnect.self) else {
                 return Status.success

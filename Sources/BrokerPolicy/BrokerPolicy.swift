@@ -53,6 +53,8 @@ public struct BrokerPolicy {
         public var disconnect: [String] = []
         /// ``BrokerReport`` texts for the gateway's presence connection, in order.
         public var reports: [[UInt8]] = []
+        /// A ``PublishEnvelope`` for the gateway's uplink connection.
+        public var requests: [UInt8]?
     }
 
     private let verifier: DeviceCredentialVerifier
@@ -61,6 +63,7 @@ public struct BrokerPolicy {
     private var connections = ConnectionTable()
     private var ended = EndedDevices()
     private var reports: ReportQueue
+    private var requests = RequestGathering()
     private var pendingKicks: [String] = []
     private var isReloading = false
     private var nextExpiryScan: Int64 = 0
@@ -103,6 +106,7 @@ public struct BrokerPolicy {
         if !isReloading {
             close(client, at: now)
             connections.insert(.gateway, for: client)
+            if clientID == BrokerIdentity.uplinkClientID { requests.receiver = client }
         }
         return .accepted
     }
@@ -145,6 +149,7 @@ public struct BrokerPolicy {
     }
 
     private mutating func close(_ client: Client, at now: Int64) {
+        requests.closed(client)
         guard let session = connections.close(client) else { return }
         reports.append(.disconnected(session.connection(at: now)))
     }
@@ -178,6 +183,24 @@ public struct BrokerPolicy {
             else { return false }
             return session.topics.allow(access, topic: topic, isRetained: isRetained)
         }
+    }
+
+    // MARK: Requests
+
+    /// A device's publish that the broker has let in and is about to route. What is for the gateway is gathered for its
+    /// uplink connection, which then does not get it once more by its subscription.
+    ///
+    /// - Returns: an envelope that is full and has to go at once; the others go with the next
+    ///   ``tick(at:monotonic:)``.
+    public mutating func gather(_ publish: EnvelopedPublish, from client: Client) -> [UInt8]? {
+        guard connections.session(of: client) != nil else { return nil }
+        return requests.add(publish)
+    }
+
+    /// Whether a message that the broker is about to hand to the gateway's uplink connection reaches it in an envelope.
+    /// Asked once for each such message.
+    public mutating func isGathered(_ topic: String, for client: Client) -> Bool {
+        requests.isGathered(topic, for: client)
     }
 
     // MARK: Commands
@@ -225,7 +248,7 @@ public struct BrokerPolicy {
 
     /// Calls `publish` for each publish of a ``PublishEnvelope``, in order; for all of them or for none.
     public func open(
-        _ bytes: UnsafeRawBufferPointer, from client: Client, publish: (PublishEnvelopeReader.Publish) -> Void
+        _ bytes: UnsafeRawBufferPointer, from client: Client, publish: (EnvelopedPublish) -> Void
     ) throws(EnvelopeFault) {
         guard case .gateway = connections.identity(of: client) else { throw .notAllowed }
         var isRight = true
@@ -235,7 +258,7 @@ public struct BrokerPolicy {
     }
 
     private static func read(
-        _ bytes: UnsafeRawBufferPointer, _ body: (PublishEnvelopeReader.Publish) -> Void
+        _ bytes: UnsafeRawBufferPointer, _ body: (EnvelopedPublish) -> Void
     ) throws(EnvelopeFault) {
         do throws(PublishEnvelopeReader.Malformed) {
             var reader = try PublishEnvelopeReader(bytes)
@@ -274,6 +297,7 @@ public struct BrokerPolicy {
             actions.disconnect.removeAll { !connections.newestIsEnded($0) }
         }
         actions.reports = reports.take(at: monotonic)
+        actions.requests = requests.take()
         return actions
     }
 }

@@ -132,4 +132,71 @@ import Testing
         #expect(try gateway.probe.publish("account/acct_victim", "first") == MQTTProbe.accepted)
         #expect(try victim.nextMessage().payload == "first")
     }
+
+    /// Requests in the order in which they came, and what came by the subscription.
+    private func received(_ uplink: MQTTProbe, until count: Int) throws -> (requests: [String], others: [String]) {
+        var (requests, others): ([String], [String]) = ([], [])
+        while requests.count + others.count < count {
+            let (message, bytes) = try uplink.nextMessageWithBytes()
+            guard message.topic == BrokerTopic.requests else {
+                others.append("\(message.topic) \(message.payload)")
+                continue
+            }
+            try bytes.withUnsafeBytes { bytes in
+                var reader = try PublishEnvelopeReader(bytes)
+                while let publish = try reader.next() {
+                    let parts = [publish.topic, publish.payload, publish.responseTopic, publish.correlationData]
+                    requests.append(
+                        parts.map { $0.map { String(decoding: $0, as: UTF8.self) } ?? "-" }.joined(separator: " "))
+                }
+            }
+        }
+        return (requests, others)
+    }
+
+    @Test func `requests come to the uplink connection in envelopes, once, and wills by its subscription`() async throws
+    {
+        let broker = try await TestBroker()
+        _ = try broker.gateway()
+        let uplink = try broker.uplink()
+        let will = MQTTProbe.Will(topic: "up/dev_a/state")
+        let device = try broker.device("a", will: will)
+        let old = try broker.device("b", version: .v311)
+        // Response topic (8) and correlation data (9), MQTT 5, section 3.3.2.3.
+        let properties: [UInt8] = [8, 0, 12] + Array("device/dev_a".utf8) + [9, 0, 2] + Array("c1".utf8)
+        // 0 and not 16: the gateway is there, and has it.
+        #expect(try device.publish("up/dev_a/send", Array("1".utf8), properties: properties) == MQTTProbe.accepted)
+        #expect(try old.publish("up/dev_b/send", "") == MQTTProbe.accepted)
+        #expect(try device.publish("up/dev_a/state", "2") == MQTTProbe.accepted)
+        let long = String(repeating: "long ", count: 20_000)
+        #expect(try device.publish("up/dev_a/send", long) == MQTTProbe.accepted)
+        device.close()
+        let all = try received(uplink, until: 5)
+        #expect(
+            all.requests == [
+                "up/dev_a/send 1 device/dev_a c1", "up/dev_b/send  - -", "up/dev_a/state 2 - -",
+                "up/dev_a/send \(long) - -",
+            ])
+        #expect(all.others == ["up/dev_a/state will"])
+        // Nothing came twice: what follows is next.
+        #expect(try old.publish("up/dev_b/ack", "last") == MQTTProbe.accepted)
+        #expect(try received(uplink, until: 1).requests == ["up/dev_b/ack last - -"])
+    }
+
+    @Test func `without an uplink connection a device is told that nobody has its request`() async throws {
+        let broker = try await TestBroker()
+        _ = try broker.gateway()
+        let device = try broker.device("a")
+        #expect(try device.publish("up/dev_a/send", "lost") == 16)
+        let first = try broker.uplink()
+        #expect(try device.publish("up/dev_a/send", "1") == MQTTProbe.accepted)
+        #expect(try received(first, until: 1).requests == ["up/dev_a/send 1 - -"])
+        // A new one takes the place of the old one, which the broker closes only then.
+        let second = try broker.uplink()
+        try first.waitUntilClosed()
+        #expect(try device.publish("up/dev_a/send", "2") == MQTTProbe.accepted)
+        #expect(try received(second, until: 1).requests == ["up/dev_a/send 2 - -"])
+        second.close()
+        while try device.publish("up/dev_a/send", "3") != 16 {}
+    }
 }

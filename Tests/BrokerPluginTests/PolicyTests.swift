@@ -278,4 +278,73 @@ struct PolicyTests {
                 }
             } == ["+dev_a", "-dev_a", "+dev_b"])
     }
+
+    private func gather(
+        _ topic: String, _ payload: [UInt8] = [], from client: BrokerPolicy.Client, _ policy: inout BrokerPolicy
+    ) -> [UInt8]? {
+        Array(topic.utf8).withUnsafeBytes { topic in
+            payload.withUnsafeBytes { policy.gather(EnvelopedPublish(topic: topic, payload: $0), from: client) }
+        }
+    }
+
+    private func topics(_ envelope: [UInt8]?) throws -> [String] {
+        try (envelope ?? [PublishEnvelope.version]).withUnsafeBytes { bytes in
+            var (reader, topics) = (try PublishEnvelopeReader(bytes), [String]())
+            while let publish = try reader.next() { topics.append(String(decoding: publish.topic, as: UTF8.self)) }
+            return topics
+        }
+    }
+
+    @Test func `requests are gathered for the uplink connection alone, until the next tick`() throws {
+        var policy = try policy()
+        #expect(policy.authenticate(try request(2, "a"), at: Self.now) == .accepted)
+        func isRead(_ topic: String, by client: BrokerPolicy.Client) -> Bool {
+            !policy.isGathered(topic, for: client)
+                && policy.allows(.read, topic: topic, isRetained: false, client: client, at: Self.now)
+        }
+        // Nobody is there to get an envelope: the broker routes it.
+        #expect(gather("up/dev_a/send", from: 2, &policy) == nil)
+        #expect(isRead("up/dev_a/send", by: Self.gateway))
+        #expect(policy.tick(at: Self.now, monotonic: 1).requests == nil)
+
+        let uplink = BrokerPolicy.ConnectRequest(
+            client: 7, clientID: BrokerIdentity.uplinkClientID, username: BrokerIdentity.gatewayUsername,
+            password: Self.password)
+        #expect(policy.authenticate(uplink, at: Self.now) == .accepted)
+        #expect(gather("up/dev_a/send", from: 2, &policy) == nil)
+        #expect(isRead("up/dev_a/send", by: Self.gateway), "another connection of the gateway still sees it")
+        #expect(!isRead("up/dev_a/send", by: 7), "it comes in the envelope")
+        #expect(isRead("up/dev_a/send", by: 7), "asked for once: this is another message")
+        #expect(gather("up/dev_a/ack", from: 2, &policy) == nil)
+        #expect(isRead("up/dev_a/state", by: 7), "another topic is another message")
+        for other in ["account/acct_a", "up", ""] { #expect(gather(other, from: 2, &policy) == nil) }
+        #expect(gather("up/dev_a/send", from: 99, &policy) == nil, "nobody the broker knows")
+        #expect(gather("up/dev_a/state", from: 2, &policy) == nil)
+        policy.disconnected(2, at: Self.now)
+        #expect(isRead("up/dev_a/state", by: 7), "the will of the device that left is no request")
+        let requests = policy.tick(at: Self.now, monotonic: 2).requests
+        #expect(try topics(requests) == ["up/dev_a/send", "up/dev_a/ack", "up/dev_a/state"])
+        #expect(policy.tick(at: Self.now, monotonic: 3).requests == nil)
+
+        #expect(policy.authenticate(try request(3, "a"), at: Self.now) == .accepted)
+        policy.disconnected(7, at: Self.now)
+        #expect(gather("up/dev_a/send", from: 3, &policy) == nil)
+        #expect(policy.tick(at: Self.now, monotonic: 4).requests == nil, "it has gone")
+    }
+
+    @Test func `a full envelope goes before the tick, a large request alone`() throws {
+        var policy = try policy()
+        let uplink = BrokerPolicy.ConnectRequest(
+            client: 7, clientID: BrokerIdentity.uplinkClientID, username: BrokerIdentity.gatewayUsername,
+            password: Self.password)
+        #expect(policy.authenticate(uplink, at: Self.now) == .accepted)
+        #expect(policy.authenticate(try request(2, "a"), at: Self.now) == .accepted)
+        let large = [UInt8](repeating: 1, count: 40 * 1024)
+        #expect(gather("up/dev_a/send", large, from: 2, &policy) == nil)
+        #expect(try topics(gather("up/dev_a/import", large, from: 2, &policy)) == ["up/dev_a/send"])
+        let larger = large + large
+        #expect(try topics(gather("up/dev_a/last", larger, from: 2, &policy)) == ["up/dev_a/import"])
+        #expect(try topics(gather("up/dev_a/ack", from: 2, &policy)) == ["up/dev_a/last"])
+        #expect(try topics(policy.tick(at: Self.now, monotonic: 2).requests) == ["up/dev_a/ack"])
+    }
 }

@@ -48,10 +48,11 @@ public final class UplinkConnection: Sendable {
                 activeMax: Self.activeMax))
         // Not bounded here: a device is in it once, and how many there are is bounded by the queues.
         (devices, serve) = AsyncStream.makeStream(of: String.self)
-        var options = connection.options(clientID: BrokerIdentity.gatewayClientPrefix + "uplink")
+        var options = connection.options(clientID: BrokerIdentity.uplinkClientID)
         // A client has a request at QoS 1 and repeats it until it has the reply. Between our own broker and this process
         // QoS 1 would add two packets to each request and no safety: the session is clean, so what the broker holds for it
-        // ends with the connection either way. A gateway that does not read is cut off by its keepalive.
+        // ends with the connection either way. A gateway that does not read is cut off by its keepalive. With the plugin
+        // requests come in envelopes, and only the wills of devices by this subscription.
         options.subscriptions = [
             MQTTSubscription(Topics.allRequests, qos: connection.hasPlugin ? .atMostOnce : .atLeastOnce)
         ]
@@ -91,12 +92,34 @@ public final class UplinkConnection: Sendable {
 
     private func handle(_ event: MQTTEvent) {
         switch event {
+        case .message(let message) where message.topic == BrokerTopic.requests: takeAll(of: message.payload)
         case .message(let message): take(message)
         case .subscribed(let filters, let granted) where granted.contains { $0 >= 128 }:
             logger.error("the broker refused the gateway's subscription", metadata: ["filters": "\(filters)"])
         case .disconnected(let reason) where reason != .requested:
             logger.notice("the uplink connection ended", metadata: ["reason": "\(reason)"])
         default: break
+        }
+    }
+
+    /// What the plugin gathered. Only the plugin can publish it: devices may not, and Mosquitto asks it about each.
+    private func takeAll(of envelope: [UInt8]) {
+        envelope.withUnsafeBytes { bytes in
+            do throws(PublishEnvelopeReader.Malformed) {
+                var reader = try PublishEnvelopeReader(bytes)
+                while let publish = try reader.next() {
+                    take(
+                        MQTTMessage(
+                            topic: String(decoding: publish.topic, as: UTF8.self), payload: Array(publish.payload),
+                            qos: 0, retain: false,
+                            properties: MQTTPublishProperties(
+                                responseTopic: publish.responseTopic.map { String(decoding: $0, as: UTF8.self) },
+                                correlationData: publish.correlationData.map { Array($0) })))
+                }
+            } catch {
+                // Those who asked repeat their requests.
+                logger.error("an envelope of requests could not be read", metadata: ["bytes": "\(bytes.count)"])
+            }
         }
     }
 

@@ -41,7 +41,7 @@ final class MQTTProbe {
     private let version: Version
     private var descriptor: Int32
     private var received: [UInt8] = []
-    private var messages: [Message] = []
+    private var messages: [(message: Message, bytes: [UInt8])] = []
     private var lastPacketID: UInt16 = 0
 
     init(port: UInt16, version: Version = .v5) throws {
@@ -94,10 +94,14 @@ final class MQTTProbe {
         try publish(topic, Array(payload.utf8), isRetained: isRetained)
     }
 
+    /// - Parameter properties: as they are encoded; only with MQTT 5.
     @discardableResult
-    func publish(_ topic: String, _ payload: [UInt8], isRetained: Bool = false) throws -> UInt8 {
+    func publish(
+        _ topic: String, _ payload: [UInt8], isRetained: Bool = false, properties: [UInt8] = []
+    ) throws -> UInt8 {
         try send(
-            type: 3, flags: isRetained ? 3 : 2, body: field(topic) + nextPacketID() + properties() + payload)
+            type: 3, flags: isRetained ? 3 : 2,
+            body: field(topic) + nextPacketID() + self.properties(properties) + payload)
         let body = try packet(of: 4).body
         return body.count > 2 ? body[2] : 0
     }
@@ -116,7 +120,10 @@ final class MQTTProbe {
 
     // MARK: Receiving
 
-    func nextMessage() throws -> Message {
+    func nextMessage() throws -> Message { try nextMessageWithBytes().message }
+
+    /// With its payload as it came, for what is no text.
+    func nextMessageWithBytes() throws -> (message: Message, bytes: [UInt8]) {
         while messages.isEmpty {
             try take(readPacket())
         }
@@ -166,10 +173,10 @@ final class MQTTProbe {
                 }
             }
         }
-        messages.append(
-            Message(
-                topic: topic, payload: String(decoding: rest, as: UTF8.self), expirySeconds: expiry,
-                correlationData: correlation))
+        let message = Message(
+            topic: topic, payload: String(decoding: rest, as: UTF8.self), expirySeconds: expiry,
+            correlationData: correlation)
+        messages.append((message, Array(rest)))
     }
 
     private func readPacket() throws -> Packet {

@@ -169,6 +169,18 @@ final class TestBroker {
         return probe
     }
 
+    /// The gateway's uplink connection, with the subscription of a gateway.
+    func uplink() throws -> MQTTProbe {
+        let probe = try MQTTProbe(port: port)
+        let code = try probe.connect(
+            clientID: BrokerIdentity.uplinkClientID, username: BrokerIdentity.gatewayUsername,
+            password: gatewayPassword)
+        guard code == MQTTProbe.accepted, try probe.subscribe("up/+/+") == MQTTProbe.accepted else {
+            throw MQTTProbe.Closed()
+        }
+        return probe
+    }
+
     /// The gateway's presence connection, `devices` being the list of ended ones; nil leaves the broker closed to
     /// devices.
     func gateway(ended devices: [String]? = []) throws -> GatewayProbe {
