@@ -42,12 +42,14 @@ public struct HTTPGateway: Sendable {
 
     private func makeServer() throws -> HTTPServerBuilder {
         let readDeadline = configuration.readDeadline
-        let http = HTTPServerBuilder.http1(
-            configuration: .init(
-                additionalChannelHandlers: [ReadDeadlineHandler(deadline: readDeadline)],
-                idleTimeout: TimeAmount(configuration.idleTimeout),
-                httpDecoderConfiguration: .init(
-                    maxHeaderFieldSize: 16 * 1024, maxHeaderListSize: 32 * 1024, maxHeaderFieldCount: 100)))
+        let channel = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [ReadDeadlineHandler(deadline: readDeadline)],
+            idleTimeout: TimeAmount(configuration.idleTimeout),
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: 16 * 1024, maxHeaderListSize: 32 * 1024, maxHeaderFieldCount: 100))
+        let http = HTTPServerBuilder { responder in
+            EventLoopChildChannel(base: HTTP1Channel(responder: responder, configuration: channel))
+        }
         guard let files = configuration.tls else { return http }
         let chain = try NIOSSLCertificate.fromPEMFile(files.certificatePath).map {
             NIOSSLCertificateSource.certificate($0)
