@@ -81,7 +81,8 @@ struct BenchRun {
             try await onGateway(arguments) { gateway in
                 try await FaultWorkload(
                     gateway: gateway, simulator: simulator, modes: modes, pushes: vendors.pushes, rate: vendors.rate,
-                    floor: vendors.floor, late: vendors.late, aloneFor: .seconds(vendors.alone), progress: progress
+                    floor: vendors.floor, late: vendors.late, aloneFor: .seconds(vendors.alone),
+                    rounds: vendors.rounds, progress: progress
                 ).run()
             }
         }

@@ -28,6 +28,8 @@ struct FallbackWorkload {
         let repeated: Int
         let gatewayCPU: Double
         let gatewayBytes: Int
+        /// By how much that grew while the pushes were queued; nil where nothing waited.
+        var grownBytes: Int?
         /// Transactions of the archive, each synced; of the new process where it was killed.
         let fsyncs: Int
 
@@ -44,7 +46,8 @@ struct FallbackWorkload {
                 repeated \(repeated); gateway \(String(format: "%.1f", gatewayCPU)) s CPU, \
                 \(gatewayBytes / 1_048_576) MB resident
                 """
-            return [text]
+            let growth = grownBytes.map { ", \($0 / 1_048_576) MB of it for what waited" } ?? ""
+            return [text + growth]
         }
 
         var json: JSONValue {
@@ -53,7 +56,8 @@ struct FallbackWorkload {
                 "p99": .number(latency.p99), "max": .number(latency.max), "delivered": JSONValue(delivered),
                 "lost": JSONValue(lost), "doubled": JSONValue(doubled), "repeated": JSONValue(repeated),
                 "cpuGateway": .number(String(format: "%.2f", gatewayCPU)), "cpuBroker": 0,
-                "memory": JSONValue(gatewayBytes), "fsyncs": JSONValue(fsyncs),
+                "memory": JSONValue(gatewayBytes), "memoryOfWaiting": grownBytes.map { JSONValue($0) } ?? .null,
+                "fsyncs": JSONValue(fsyncs),
             ]
         }
     }
@@ -89,6 +93,7 @@ struct FallbackWorkload {
         let name = killed ? "kill \(jobs) waiting" : vendor.rawValue
         try simulator.inject(.expiredAuthorization, into: vendor)
         let count = max(1, jobs / people.tokens.count)
+        let bytesBefore = ProcessFigures.residentBytes(of: gateway.processID)
         progress("\(name): queueing \(count * people.tokens.count) pushes")
         let ids = (0..<count).map { "\(vendor)-\(killed ? "k" : "r")-\($0)" }
         for page in stride(from: 0, to: count, by: 50) {
@@ -120,7 +125,7 @@ struct FallbackWorkload {
         return row(
             killed ? "waiting-killed" : "fallback-\(vendor)", pushes, expected: Set(ids), tokens: people.tokens,
             rate: killed ? 0 : Double(pushes.count) / elapsed, latency: Percentiles([]), cpu: used, bytes: bytes,
-            fsyncs: synced)
+            grown: max(0, bytes - bytesBefore), fsyncs: synced)
     }
 
     /// Until `count` different pushes are there, or nothing has come for a while. Repeats count as arrived as well: what is
@@ -195,7 +200,7 @@ struct FallbackWorkload {
 
     private func row(
         _ name: String, _ pushes: [RecordedPush], expected: Set<String>, tokens: [String], rate: Double,
-        latency: Percentiles, cpu: Double, bytes: Int, fsyncs: Int
+        latency: Percentiles, cpu: Double, bytes: Int, grown: Int, fsyncs: Int
     ) -> Row {
         var seen: [Handed: Int] = [:]
         var doubled = 0
@@ -208,6 +213,6 @@ struct FallbackWorkload {
             name: name, rate: rate, latency: latency, delivered: seen.count,
             lost: expected.count * tokens.count - seen.count, doubled: doubled,
             repeated: seen.values.reduce(0) { $0 + $1 - 1 }, gatewayCPU: cpu, gatewayBytes: bytes,
-            fsyncs: fsyncs)
+            grownBytes: grown, fsyncs: fsyncs)
     }
 }

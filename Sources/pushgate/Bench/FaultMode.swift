@@ -18,8 +18,9 @@ struct FaultMode: Sendable {
     /// A tenth of the phones' tokens is dead.
     var killsTokens = false
 
-    /// From one message to the next. Pauses and probes need some seconds to show.
-    var interval: Duration { asksForPauses || isTotal || isHealthy ? .milliseconds(400) : .milliseconds(200) }
+    /// From one message to the next: pauses and probes need some seconds to show. The same in every mode, or the other
+    /// vendor would notice the load and not the fault.
+    static let interval = Duration.milliseconds(400)
 
     /// How long a second copy of what was accepted may take to come: a sender gives a silent request up after ten
     /// seconds.

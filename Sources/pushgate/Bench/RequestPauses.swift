@@ -19,6 +19,15 @@ struct RequestPauses: Sendable {
     /// The most that a request came after the time asked for, in milliseconds.
     private(set) var latestBy: Int64 = 0
 
+    /// Those of another round.
+    mutating func add(_ more: RequestPauses) {
+        count += more.count
+        early += more.early
+        earliestBy = max(earliestBy, more.earliestBy)
+        late += more.late
+        latestBy = max(latestBy, more.latestBy)
+    }
+
     /// - Parameters:
     ///   - requests: of one credential, in order.
     ///   - lateFloor: milliseconds by which a request may be late in any case.

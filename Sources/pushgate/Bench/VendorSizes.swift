@@ -16,11 +16,13 @@ struct VendorSizes: ParsableArguments {
     var late = 250
     @Option(help: "faults: seconds for which the other vendor is measured alone.")
     var alone = 8
+    @Option(help: "faults: how often each way is gone through; of the other vendor's p99 the one in the middle counts.")
+    var rounds = 1
     @Option(help: "faults: only these ways, separated by commas.")
     var modes = ""
 
     func validate() throws {
-        guard pushes >= 100, rate >= 10, floor >= 0, late >= 0, alone > 0 else {
+        guard pushes >= 100, rate >= 10, floor >= 0, late >= 0, alone > 0, rounds > 0 else {
             throw ValidationError("At least 100 pushes, and 10 a second.")
         }
         guard jobs > 0, waiting >= 0 else { throw ValidationError("Numbers must be positive.") }

@@ -20,7 +20,7 @@ struct Torture: AsyncParsableCommand {
             which the table says.
             """, shouldDisplay: false)
 
-    @Flag(help: "The full counts (hours) instead of five minutes.")
+    @Flag(help: "The full counts (an hour and a half) instead of five minutes.")
     var full = false
     @Flag(help: "Five minutes. The default.")
     var short = false
