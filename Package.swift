@@ -165,7 +165,7 @@ let package = Package(
             name: "PushHTTPTests",
             dependencies: [
                 "PushCore", "PushCredentials", "PushHTTP", "PushStorage", "PushTestSupport", hummingbird,
-                crypto, hummingbirdTesting, httpTypes, logging, yams,
+                crypto, hummingbirdCore, hummingbirdTesting, httpTypes, logging, nioCore, nioPosix, yams,
             ]),
         .testTarget(
             name: "PushMQTTTests",
