@@ -14,10 +14,8 @@ struct Torture: AsyncParsableCommand {
             which is printed.
 
             Faults: \(TorturePlan.Fault.allCases.map(\.rawValue).joined(separator: ", ")). --short has each of them, \
-            some less often; there the broker refuses for \(Int(TorturePlan.short.refusal / .seconds(1))) s instead of \
-            \(Int(TorturePlan.full.refusal / .seconds(1))), and the 2000 sessions are there for the reload alone. A full \
-            disk needs the right to mount, a call of the store that fails needs strace: otherwise they are skipped, \
-            which the table says.
+            some less often; there the 2000 sessions are there for the reload alone. A full disk needs the right to \
+            mount, a call of the store that fails needs strace: otherwise they are skipped, which the table says.
             """, shouldDisplay: false)
 
     @Flag(help: "The full counts (an hour and a half) instead of five minutes.")

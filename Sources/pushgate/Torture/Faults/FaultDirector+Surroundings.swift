@@ -66,7 +66,7 @@ extension FaultDirector {
             RefusingBroker(port: stage.mqttPort)
         }
         stage.signalGateway(SIGCONT)
-        let end = ContinuousClock.now + plan.refusal
+        let end = ContinuousClock.now + TorturePlan.refusal
         while ContinuousClock.now < end {
             refuser.refuseThoseWaiting()
             try await Task.sleep(for: .milliseconds(20))
