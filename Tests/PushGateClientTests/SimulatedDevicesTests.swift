@@ -20,6 +20,8 @@ import Testing
         let devices = try SimulatedDevices(api: nil, options: options)
         for number in 1...200 { devices.add(gateway.session(device: "dev_\(number)", account: "acct_\(number)")) }
         try await devices.connectAll(within: .seconds(20))
+        // What a page brings before it comes live is a repeat.
+        try await eventually("all have caught up") { devices.counters.caughtUp == 200 }
         for number in 1...200 { try gateway.deliver("m\(number)", to: "acct_\(number)") }
         try gateway.broadcast("all")
         let arrival = try await devices.waitForEntry(within: .seconds(10)) {

@@ -167,6 +167,7 @@ extension DeviceClient {
             state.needsSync = state.inbox.isBehind || state.broadcast.isBehind
             guard state.needsSync else {
                 state.syncsInVain = 0
+                state.counters.caughtUp += 1
                 return true
             }
             // There is something that this page did not have: what came meanwhile, or what is being written.

@@ -36,6 +36,8 @@ public struct DeviceCounters: Sendable, Hashable {
     /// Requests sent once more.
     public var requestsRepeated: Int64 = 0
     public var connects: Int64 = 0
+    /// How often everything that had been missed was there.
+    public var caughtUp: Int64 = 0
     /// Payloads that were no entries.
     public var unreadable: Int64 = 0
 

@@ -212,6 +212,7 @@ public final class SimulatedDevices: Sendable {
             sum.repeats += counters.repeats
             sum.gapsHealed += counters.gapsHealed
             sum.missing += counters.missing
+            sum.caughtUp += counters.caughtUp
             sum.acknowledgementsSent += counters.acknowledgementsSent
             sum.requestsRepeated += counters.requestsRepeated
             sum.connects += counters.connects
